@@ -1,0 +1,1 @@
+"""The charging station: sessions, their journal, and the link to the back-end."""

@@ -1,0 +1,1 @@
+"""Rules and values only: what happens in a session and why."""

@@ -1,0 +1,1 @@
+"""The local face of the station; not built yet."""

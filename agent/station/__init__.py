@@ -1,0 +1,1 @@
+"""Runners of the domain: they own an EVSE, the journal, the samples."""

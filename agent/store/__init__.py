@@ -1,0 +1,1 @@
+"""One SQLite file, one writer thread, one module per table."""

@@ -1,0 +1,1 @@
+"""The privileged updater; not built yet."""

@@ -1,0 +1,1 @@
+"""The hardware of one charging station: pilot boards, energy meters, RFID readers, indicators."""

@@ -1,0 +1,1 @@
+"""Rules: bytes to values and back."""

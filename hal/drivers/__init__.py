@@ -1,0 +1,1 @@
+"""Runners: a codec and a transport make one interface of `hal.api`."""

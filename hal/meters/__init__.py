@@ -1,0 +1,1 @@
+"""Register maps of energy meters, one data file a model."""

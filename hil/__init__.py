@@ -1,0 +1,1 @@
+"""The bench: simulated hardware and a bench CSMS that speak the real wire protocols."""
