@@ -1,0 +1,112 @@
+"""Facts: what a bill could quote. They are journalled as they are, and translated only when sent.
+
+Within a transaction `seq_no` counts from 0 without gaps (OCPP 2.0.1 part 2, E01.FR.07); `offline` says whether
+the station was without a back-end when it happened, not when it was sent.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from agent.domain.vocabulary import (
+    ChargingState,
+    IdToken,
+    ReadingContext,
+    StoppedReason,
+    TriggerReason,
+)
+from hal.api import MeterReading
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A meter reading and why it was taken."""
+
+    context: ReadingContext
+    reading: MeterReading
+    offered_current_a: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionStarted:
+    """A transaction began."""
+
+    transaction_id: str
+    evse_id: int
+    seq_no: int
+    at: datetime
+    trigger: TriggerReason
+    charging_state: ChargingState
+    register_wh: Decimal | None
+    """The lifetime register; None if the meter has never answered."""
+    offline: bool
+    id_token: IdToken | None = None
+    group_token: IdToken | None = None
+    remote_start_id: int | None = None
+    samples: tuple[Sample, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionUpdated:
+    """Something changed within a transaction, or a sample was due.
+
+    `id_token` is set only where this event is about it: the token that authorised, or took the authorisation away.
+    """
+
+    transaction_id: str
+    evse_id: int
+    seq_no: int
+    at: datetime
+    trigger: TriggerReason
+    charging_state: ChargingState
+    register_wh: Decimal | None
+    offline: bool
+    id_token: IdToken | None = None
+    group_token: IdToken | None = None
+    remote_start_id: int | None = None
+    samples: tuple[Sample, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionEnded:
+    """A transaction is over; nothing of it follows."""
+
+    transaction_id: str
+    evse_id: int
+    seq_no: int
+    at: datetime
+    trigger: TriggerReason
+    charging_state: ChargingState
+    register_wh: Decimal | None
+    offline: bool
+    stopped_reason: StoppedReason
+    register_confirmed: bool
+    """False: the contactor's opening was not confirmed or the meter was silent, so this is the last register known."""
+    id_token: IdToken | None = None
+    """The token that ended it, where one did."""
+    samples: tuple[Sample, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UnauthorisedEnergyFound:
+    """Energy flowed at this EVSE while no transaction was open, for instance while this software was dead."""
+
+    evse_id: int
+    at: datetime
+    energy_wh: Decimal
+    register_before_wh: Decimal
+    register_now_wh: Decimal
+
+
+TransactionFact = TransactionStarted | TransactionUpdated | TransactionEnded
+Fact = TransactionFact | UnauthorisedEnergyFound
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRow:
+    """A fact as it stands in the journal."""
+
+    row_id: int
+    fact: Fact
+    attempts: int = 0
+    message_ids: tuple[str, ...] = field(default=())
