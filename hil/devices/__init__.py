@@ -1,0 +1,1 @@
+"""Simulated devices: bytes in, bytes out, no descriptors; they live on whatever event loop runs them."""
