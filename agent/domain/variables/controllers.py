@@ -1,0 +1,93 @@
+"""Variables of the controller components, as far as the functions behind them are built.
+
+Left out although OCPP 2.0.1 part 2 lists them as required, because nothing here would act on them yet:
+NetworkConfigurationPriority and NetworkProfileConnectionAttempts (B09, B10), ResetRetries (a reset either happens or
+is refused), ItemsPerMessage and BytesPerMessage of GetReport (B08), OrganizationName and CertificateEntries (A02, M03).
+"""
+
+from agent.domain.variable import DataType, VariableDefinition, VariableKey
+from agent.domain.variables.rows import fixed, flag, integer, members, read_only, seconds, text
+from agent.domain.vocabulary import TxPoint
+
+ITEMS_PER_MESSAGE = 100
+BYTES_PER_MESSAGE = 65_536
+DAY_S = 86_400
+REGISTER = "Energy.Active.Import.Register"
+TX_POINTS = tuple(point.value for point in TxPoint)
+TIME_SOURCES = ("Heartbeat", "RealTimeClock")
+"""Heartbeat: UTC is learnt from the back-end. RealTimeClock: the operating system's clock alone."""
+EACH_WAY = ("GetVariables", "SetVariables")
+
+
+def communication() -> list[VariableDefinition]:
+    """OCPPCommCtrlr, DeviceDataCtrlr and ClockCtrlr."""
+    return [
+        seconds("OCPPCommCtrlr", "HeartbeatInterval", 300, minimum=1),
+        seconds("OCPPCommCtrlr", "WebSocketPingInterval", 30),
+        seconds("OCPPCommCtrlr", "OfflineThreshold", 60),
+        # Back-ends in the field may take 30 s to answer a CALL that crosses one of theirs.
+        read_only(seconds("OCPPCommCtrlr", "MessageTimeout[Default]", 35, minimum=1)),
+        integer("OCPPCommCtrlr", "MessageAttempts[TransactionEvent]", 5, minimum=1, maximum=1000),
+        seconds("OCPPCommCtrlr", "MessageAttemptInterval[TransactionEvent]", 10),
+        seconds("OCPPCommCtrlr", "RetryBackOffWaitMinimum", 2, minimum=1),
+        seconds("OCPPCommCtrlr", "RetryBackOffRandomRange", 5),
+        integer("OCPPCommCtrlr", "RetryBackOffRepeatTimes", 6, maximum=30),
+        fixed(flag("OCPPCommCtrlr", "UnlockOnEVSideDisconnect", default=True)),
+        fixed(members("OCPPCommCtrlr", "FileTransferProtocols", "", ())),
+        *(fixed(integer("DeviceDataCtrlr", f"ItemsPerMessage[{name}]", ITEMS_PER_MESSAGE)) for name in EACH_WAY),
+        *(fixed(integer("DeviceDataCtrlr", f"BytesPerMessage[{name}]", BYTES_PER_MESSAGE)) for name in EACH_WAY),
+        VariableDefinition(VariableKey("ClockCtrlr", "DateTime"), DataType.DATE_TIME, fixed=True),
+        members("ClockCtrlr", "TimeSource", "Heartbeat,RealTimeClock", TIME_SOURCES, at_least=1),
+    ]
+
+
+def authorization() -> list[VariableDefinition]:
+    """AuthCtrlr and AuthCacheCtrlr."""
+    return [
+        flag("AuthCtrlr", "AuthorizeRemoteStart", default=False),
+        flag("AuthCtrlr", "LocalPreAuthorize", default=True),
+        flag("AuthCtrlr", "LocalAuthorizeOffline", default=True),
+        flag("AuthCtrlr", "OfflineTxForUnknownIdEnabled", default=False),
+        fixed(flag("AuthCacheCtrlr", "Available", default=True)),
+        flag("AuthCacheCtrlr", "Enabled", default=True),
+        seconds("AuthCacheCtrlr", "LifeTime", 7 * DAY_S, minimum=1, maximum=366 * DAY_S),
+    ]
+
+
+def transactions() -> list[VariableDefinition]:
+    """TxCtrlr."""
+    return [
+        seconds("TxCtrlr", "EVConnectionTimeOut", 60),
+        fixed(flag("TxCtrlr", "StopTxOnEVSideDisconnect", default=True)),
+        flag("TxCtrlr", "StopTxOnInvalidId", default=True),
+        # Facts are journalled and sent once the back-end has accepted the station: B02, B03.
+        fixed(flag("TxCtrlr", "TxBeforeAcceptedEnabled", default=True)),
+        members("TxCtrlr", "TxStartPoint", "PowerPathClosed", TX_POINTS, at_least=1),
+        members("TxCtrlr", "TxStopPoint", "EVConnected,Authorized", TX_POINTS, at_least=1),
+    ]
+
+
+def metering(measurands: tuple[str, ...]) -> list[VariableDefinition]:
+    """SampledDataCtrlr and AlignedDataCtrlr for meters that know these measurands."""
+    begin_and_end = REGISTER if REGISTER in measurands else ""
+    during = ",".join(name for name in (REGISTER, "Power.Active.Import") if name in measurands)
+    return [
+        members("SampledDataCtrlr", "TxStartedMeasurands", begin_and_end, measurands),
+        members("SampledDataCtrlr", "TxUpdatedMeasurands", during, measurands),
+        members("SampledDataCtrlr", "TxEndedMeasurands", begin_and_end, measurands),
+        seconds("SampledDataCtrlr", "TxUpdatedInterval", 60, maximum=DAY_S),
+        # 0: an Ended event carries the samples of begin and end, none in between.
+        fixed(seconds("SampledDataCtrlr", "TxEndedInterval", 0)),
+        members("AlignedDataCtrlr", "Measurands", during, measurands),
+        seconds("AlignedDataCtrlr", "Interval", 900, maximum=DAY_S),
+        fixed(members("AlignedDataCtrlr", "TxEndedMeasurands", "", measurands)),
+        fixed(seconds("AlignedDataCtrlr", "TxEndedInterval", 0)),
+    ]
+
+
+def security(identity: str, security_profile: int) -> list[VariableDefinition]:
+    """SecurityCtrlr."""
+    return [
+        text("SecurityCtrlr", "Identity", identity),
+        fixed(integer("SecurityCtrlr", "SecurityProfile", security_profile, maximum=3)),
+    ]
