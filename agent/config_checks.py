@@ -1,0 +1,174 @@
+"""Rules between keys: what one key demands of another."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+from agent.config_errors import KeyPath, key_text
+from agent.config_tables import AgentConfig, EvseConfig
+
+_VENDOR_LENGTH_16 = 20  # OCPP 1.6 BootNotification.req: chargePointVendor CiString20Type
+_BASIC_AUTHENTICATION = (1, 2)
+_TLS = (2, 3)
+_MUTUAL_TLS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Refuse:
+    config: AgentConfig
+
+    def __call__(self, path: KeyPath, expected: str) -> NoReturn:
+        raise self.config.sources.error(path, key_text(path), expected)
+
+
+def check(config: AgentConfig) -> None:
+    """Raises: ConfigError at the first key that does not go with the others."""
+    refuse = _Refuse(config)
+    for rule in _RULES:
+        rule(config, refuse)
+
+
+def _check_vendor(config: AgentConfig, refuse: _Refuse) -> None:
+    if "1.6" in config.csms.ocpp_versions and len(config.station.vendor) > _VENDOR_LENGTH_16:
+        refuse(("station", "vendor"), f"text of 1 to {_VENDOR_LENGTH_16} characters, because OCPP 1.6 is offered")
+
+
+def _check_time_zone(config: AgentConfig, refuse: _Refuse) -> None:
+    if config.station.time_zone == "UTC":
+        return
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - costs milliseconds that most starts need not spend
+
+    try:
+        ZoneInfo(config.station.time_zone)
+    except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError; odd names raise the others
+        refuse(("station", "time_zone"), "an IANA time zone known to this system, such as 'Europe/Berlin'")
+
+
+def _check_url(config: AgentConfig, refuse: _Refuse) -> None:
+    path = ("csms", "url")
+    try:
+        parts = urlsplit(config.csms.url)
+        port_is_valid = parts.port != 0
+    except ValueError:
+        refuse(path, "a valid ws:// or wss:// URL")
+    if parts.scheme not in {"ws", "wss"} or not parts.hostname or not port_is_valid:
+        refuse(path, "a ws:// or wss:// URL with a host")
+    if parts.username is not None or parts.password is not None:
+        refuse(path, "a URL without credentials; use csms.password or csms.password_file")
+    if parts.query or parts.fragment:
+        refuse(path, "a URL without query and fragment, since the identity is appended to it")
+
+
+def _check_security_profile(config: AgentConfig, refuse: _Refuse) -> None:
+    csms = config.csms
+    path = ("csms", "security_profile")
+    if csms.security_profile == 0 and csms.ocpp_versions != ("1.6",):
+        refuse(path, "1, 2 or 3, because profile 0 (no authentication) is only for OCPP 1.6 alone")
+    uses_tls = csms.url.lower().startswith("wss:")
+    if csms.security_profile in _TLS and not uses_tls:
+        refuse(("csms", "url"), f"a wss:// URL, because security_profile is {csms.security_profile}")
+    if csms.security_profile not in _TLS and uses_tls:
+        refuse(path, "2 or 3, because the URL is wss://")
+    has_certificate = csms.client_certificate_file is not None
+    if has_certificate != (csms.client_key_file is not None):
+        refuse(path[:1], "client_certificate_file and client_key_file together or neither")
+    if has_certificate != (csms.security_profile == _MUTUAL_TLS):
+        refuse(path, "3 exactly when client_certificate_file and client_key_file are given")
+
+
+def _check_password(config: AgentConfig, refuse: _Refuse) -> None:
+    csms = config.csms
+    given = [key for key in ("password", "password_file") if getattr(csms, key) is not None]
+    needed = csms.security_profile in _BASIC_AUTHENTICATION
+    if len(given) > 1:
+        refuse(("csms", "password_file"), "password or password_file, not both")
+    if needed and not given:
+        refuse(("csms", "password"), f"password or password_file, because security_profile is {csms.security_profile}")
+    if given and not needed:
+        refuse(("csms", given[0]), f"no password, because security_profile is {csms.security_profile}")
+
+
+def _check_reconnect(config: AgentConfig, refuse: _Refuse) -> None:
+    if config.csms.reconnect_max_s < config.csms.reconnect_min_s:
+        refuse(("csms", "reconnect_max_s"), f"at least reconnect_min_s ({config.csms.reconnect_min_s:g} s)")
+
+
+def _check_free_vend(config: AgentConfig, refuse: _Refuse) -> None:
+    authorization = config.authorization
+    if authorization.free_vend and authorization.free_vend_token is None and "1.6" in config.csms.ocpp_versions:
+        refuse(("authorization", "free_vend_token"), "a token, because free_vend needs an idTag for OCPP 1.6")
+
+
+def _check_firmware(config: AgentConfig, refuse: _Refuse) -> None:
+    if config.firmware.installer == "simulated" and not config.bench:
+        refuse(("firmware", "installer"), "no simulated installer, unless the agent is started with --bench")
+
+
+def _check_evses(config: AgentConfig, refuse: _Refuse) -> None:
+    if not config.evse:
+        refuse(("evse",), "at least one [[evse]]")
+    for index, evse in enumerate(config.evse):
+        if evse.id != index + 1:
+            refuse(("evse", index, "id"), f"{index + 1}: EVSEs are numbered 1 to {len(config.evse)} without gaps")
+        if evse.phases > config.station.phases:
+            refuse(("evse", index, "phases"), f"at most station.phases ({config.station.phases})")
+        _check_meter_line(index, evse, refuse)
+
+
+def _check_meter_line(index: int, evse: EvseConfig, refuse: _Refuse) -> None:
+    meter = evse.meter
+    if (meter.port is None) == (meter.host is None):
+        refuse(("evse", index, "meter", "port"), "either port (serial) or host (TCP)")
+
+
+def _check_readers(config: AgentConfig, refuse: _Refuse) -> None:
+    known = {evse.id for evse in config.evse}
+    for index, reader in enumerate(config.reader):
+        if not known.issuperset(reader.evses):
+            refuse(("reader", index, "evses"), f"ids of configured EVSEs (1 to {len(known)})")
+
+
+def _check_ports(config: AgentConfig, refuse: _Refuse) -> None:
+    owners: dict[object, KeyPath] = {}
+    for path, port in _exclusive_ports(config):
+        if port in owners:
+            refuse(path, f"a port of its own; {key_text(owners[port])} uses it already")
+        owners[port] = path
+    lines: dict[object, tuple[object, KeyPath]] = {}
+    units: dict[object, KeyPath] = {}
+    for index, evse in enumerate(config.evse):
+        meter, path = evse.meter, ("evse", index, "meter")
+        bus = meter.port or (meter.host, meter.tcp_port)
+        line = (meter.baudrate, meter.parity, meter.stopbits)
+        if bus in owners:
+            refuse((*path, "port"), f"a port of its own; {key_text(owners[bus])} uses it already")
+        known_line, first = lines.setdefault(bus, (line, path))
+        if meter.port is not None and known_line != line:
+            refuse(path, f"the baudrate, parity and stopbits of {key_text(first)}, which is on the same line")
+        if units.setdefault((bus, meter.unit), path) != path:
+            refuse((*path, "unit"), f"a unit of its own; {key_text(units[bus, meter.unit])} has it already")
+
+
+def _exclusive_ports(config: AgentConfig) -> Iterator[tuple[KeyPath, object]]:
+    for index, evse in enumerate(config.evse):
+        yield ("evse", index, "board", "port"), evse.board.port
+        if evse.indicator is not None and evse.indicator.port is not None:
+            yield ("evse", index, "indicator", "port"), evse.indicator.port
+    for index, reader in enumerate(config.reader):
+        yield ("reader", index, "port"), reader.port
+
+
+_RULES: tuple[Callable[[AgentConfig, _Refuse], None], ...] = (
+    _check_vendor,
+    _check_time_zone,
+    _check_url,
+    _check_security_profile,
+    _check_password,
+    _check_reconnect,
+    _check_free_vend,
+    _check_firmware,
+    _check_evses,
+    _check_readers,
+    _check_ports,
+)

@@ -1,0 +1,202 @@
+"""The tables of the agent's configuration, each key declared once with its range, unit and meaning."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
+
+from agent.config_errors import Origin
+from agent.config_files import ConfigTree
+from agent.config_schema import Choice, FilePath, Flag, Listing, Number, Text, free_table, setting, settings, table
+from agent.version import VERSION
+
+Scalar = str | int | float | bool
+
+_BAUDRATES = Choice(1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
+_DAY_S = 86_400
+_flag = partial(setting, Flag())
+
+
+@settings
+class StationConfig:
+    """What the station is, and what it shares among its EVSEs."""
+
+    vendor: str = setting(Text(50), "vendor name; at most 20 characters where OCPP 1.6 is offered")
+    model: str = setting(Text(20), "model name")
+    serial_number: str | None = setting(Text(25), "serial number of the station", default=None)
+    firmware_version: str = setting(Text(50), "reported firmware version", default=VERSION)
+    state_dir: Path = setting(FilePath(), "directory of the database", default=Path("/var/lib/pilotline"))
+    supply_max_current_a: float = setting(Number(6, 2000, "A"), "supply shared by all EVSEs, per phase, A")
+    phases: int = setting(Choice(1, 3), "phases of the supply", default=3)
+    time_zone: str = setting(Text(64, "an IANA time zone"), "zone of quiet hours and pages", default="UTC")
+    clock_source: str = setting(Choice("csms", "system"), "who sets the agent's clock", default="csms")
+    clock_step_s: float = setting(Number(0, 3600, "s"), "smaller differences do not set the clock, s", default=2.0)
+
+
+@settings
+class CsmsConfig:
+    """The back-end and how it is reached."""
+
+    url: str = setting(Text(512, "a ws:// or wss:// URL"), "endpoint; the identity is appended, percent-encoded")
+    identity: str = setting(Text(48, "an identity", forbidden=":"), "name of this station at the back-end")
+    ocpp_versions: tuple[str, ...] = setting(
+        Listing(Choice("1.6", "2.0.1", not_built=("2.1",)), min_items=1),
+        "OCPP versions in order of preference",
+        default=("2.0.1", "1.6"),
+    )
+    security_profile: int = setting(Choice(0, 1, 2, 3), "OCPP security profile; 0 only for 1.6", default=1)
+    password: str | None = setting(Text(64, "a password"), "basic authentication", default=None, secret=True)
+    password_file: Path | None = setting(FilePath(), "file that holds the password", default=None)
+    ca_file: Path | None = setting(FilePath(), "PEM roots instead of the system's", default=None)
+    client_certificate_file: Path | None = setting(FilePath(), "PEM chain for profile 3", default=None)
+    client_key_file: Path | None = setting(FilePath(), "PEM key for profile 3", default=None)
+    verify_csms_common_name: bool = _flag("check the back-end's name in its certificate", default=True)
+    ping_interval_s: float = setting(Number(0, _DAY_S, "s"), "websocket ping; 0 = never", default=30.0)
+    call_timeout_s: float = setting(
+        Number(1, 600, "s"), "longest wait for an answer; some back-ends need over 30 s", default=35.0
+    )
+    reconnect_min_s: float = setting(Number(0.01, 3600, "s"), "first wait before reconnecting", default=1.0)
+    reconnect_max_s: float = setting(Number(0.01, _DAY_S, "s"), "longest wait before reconnecting", default=120.0)
+    reconnect_random_s: float = setting(Number(0, 3600, "s"), "random addition to each wait", default=5.0)
+    message_attempts: int = setting(Number(1, 100, whole=True), "attempts for one transaction message", default=3)
+    message_attempt_interval_s: float = setting(
+        Number(0, _DAY_S, "s"), "wait after a failed attempt, times its number", default=60.0
+    )
+    frame_log: bool = _flag("log every OCPP frame, secrets masked", default=False)
+
+    @property
+    def endpoint(self) -> str:
+        """The URL to connect to."""
+        return f"{self.url.rstrip('/')}/{quote(self.identity, safe='')}"
+
+
+@settings
+class AuthorizationConfig:
+    """Who may charge, and for how long an authorisation waits for a car."""
+
+    connection_timeout_s: float = setting(Number(1, _DAY_S, "s"), "authorised, not plugged in, s", default=60.0)
+    free_vend: bool = _flag("charge without a token", default=False)
+    free_vend_token: str | None = setting(Text(20), "token reported for free vending", default=None)
+    offline_unknown_token: str = setting(
+        Choice("refuse", "accept"), "an unknown token while the back-end cannot be asked", default="refuse"
+    )
+    cache_enabled: bool = _flag("remember the back-end's answers", default=True)
+    cache_lifetime_s: float | None = setting(
+        Number(1, 3650 * _DAY_S, "s"), "age at which an answer is forgotten; absent = never", default=None
+    )
+    local_pre_authorize: bool = _flag("start on a remembered answer before asking", default=True)
+    local_authorize_offline: bool = _flag("use remembered answers offline", default=True)
+    stop_on_ev_side_disconnect: bool = _flag("end the transaction when the cable leaves the EV", default=True)
+    stop_on_invalid_id: bool = _flag("end the transaction when the back-end refuses its token", default=True)
+
+
+@settings
+class RecoveryConfig:
+    """What happens after darkness."""
+
+    resume_after_power_loss: bool = _flag("go on with a transaction although the board was dark too", default=False)
+
+
+@settings
+class FirmwareConfig:
+    """Firmware updates."""
+
+    installer: str | None = setting(
+        Choice("simulated", not_built=("updater",)),
+        "who installs firmware; 'simulated' only with --bench",
+        default=None,
+    )
+
+
+@settings
+class BoardConfig:
+    """The board that owns pilot and contactor of one EVSE."""
+
+    driver: str = setting(Choice("openevse", not_built=("safety", "modbus")), "protocol of the board")
+    port: Path = setting(FilePath(), "serial device")
+    baudrate: int = setting(_BAUDRATES, "line speed, bit/s", default=115_200)
+    poll_interval_s: float = setting(Number(0.05, 10, "s"), "time between polls, s", default=1.0)
+    allow_protection_off: tuple[str, ...] = setting(
+        Listing(Text(40, "a protection's name")), "protections of the board that may be switched off", default=()
+    )
+    accept_host_loss: bool = _flag("use a board that does nothing when Linux falls silent", default=False)
+
+
+@settings
+class MeterConfig:
+    """The meter that measures what one EVSE delivers: on a serial line, or on TCP."""
+
+    driver: str = setting(Choice("modbus"), "protocol of the meter")
+    map: str = setting(Text(64, "the name of a register map", forbidden="/."), "register map in hal/meters")
+    port: Path | None = setting(FilePath(), "serial device (RTU)", default=None)
+    baudrate: int = setting(_BAUDRATES, "line speed, bit/s", default=9600)
+    parity: str = setting(Choice("N", "E", "O"), "parity of the line", default="N")
+    stopbits: int = setting(Choice(1, 2), "stop bits of the line", default=1)
+    host: str | None = setting(Text(255, "a host name or address"), "host (TCP)", default=None)
+    tcp_port: int = setting(Number(1, 65_535, whole=True), "TCP port", default=502)
+    unit: int = setting(Number(1, 247, whole=True), "Modbus unit identifier", default=1)
+    poll_interval_s: float = setting(Number(0.1, 3600, "s"), "time between readings, s", default=1.0)
+    allow_coarse_register: bool = _flag("bill from a register with steps above 1 Wh", default=False)
+
+
+@settings
+class IndicatorConfig:
+    """Light, buzzer and display of one EVSE."""
+
+    driver: str = setting(Choice("line"), "protocol of the indicator")
+    port: Path | None = setting(FilePath(), "serial device; absent = only logged", default=None)
+    baudrate: int = setting(_BAUDRATES, "line speed, bit/s", default=9600)
+
+
+@settings
+class EvseConfig:
+    """One EVSE with its one connector."""
+
+    id: int = setting(Number(1, 99, whole=True), "number of the EVSE, 1 to N without gaps; also the 1.6 connectorId")
+    connector_type: str = setting(
+        Choice("cType1", "cType2", "sType2", "sType3", "s309-1P-16A", "s309-1P-32A", "s309-3P-16A", "s309-3P-32A"),
+        "connector as OCPP 2.0.1 ConnectorEnumType names it: c = cable, s = socket",
+        default="cType2",
+    )
+    max_current_a: float = setting(Number(6, 80, "A"), "what wiring and connector carry, per phase, A")
+    phases: int = setting(Choice(1, 3), "connected phases", default=3)
+    board: BoardConfig = table(BoardConfig, "board of this EVSE")
+    meter: MeterConfig = table(MeterConfig, "meter of this EVSE")
+    indicator: IndicatorConfig | None = table(IndicatorConfig, "indicator of this EVSE", default=None)
+
+
+@settings
+class ReaderConfig:
+    """An RFID reader."""
+
+    driver: str = setting(Choice("line"), "protocol of the reader: one UID per line")
+    port: Path = setting(FilePath(), "serial device")
+    baudrate: int = setting(_BAUDRATES, "line speed, bit/s", default=9600)
+    evses: tuple[int, ...] = setting(Listing(Number(1, 99, whole=True)), "EVSEs it serves; empty = all", default=())
+    uid_case: str = setting(Choice("upper", "lower"), "case in which the UID is reported", default="upper")
+    byte_order: str = setting(Choice("as_sent", "reversed"), "byte order of the UID", default="as_sent")
+    uid_lengths: tuple[int, ...] = setting(
+        Listing(Number(1, 18, "bytes", whole=True), min_items=1), "accepted UID lengths, bytes", default=(4, 7, 8, 10)
+    )
+    token_type: str = setting(Choice("ISO14443", "ISO15693"), "what the reader reads", default="ISO14443")
+
+
+@settings
+class AgentConfig:
+    """Everything the installer decided; `bench` says that unsafe shortcuts were allowed on the command line."""
+
+    station: StationConfig = table(StationConfig, "the station")
+    csms: CsmsConfig = table(CsmsConfig, "the back-end")
+    authorization: AuthorizationConfig = table(AuthorizationConfig, "authorisation", default=AuthorizationConfig())
+    recovery: RecoveryConfig = table(RecoveryConfig, "recovery", default=RecoveryConfig())
+    variables: Mapping[str, Scalar] = free_table("first value of any OCPP 2.x variable, 'Component.Variable' = value")
+    ocpp16_keys: Mapping[str, Scalar] = free_table("first value of any OCPP 1.6 key")
+    firmware: FirmwareConfig = table(FirmwareConfig, "firmware updates", default=FirmwareConfig())
+    evse: tuple[EvseConfig, ...] = table(EvseConfig, "the EVSEs", default=())
+    reader: tuple[ReaderConfig, ...] = table(ReaderConfig, "RFID readers", default=())
+    bench: bool
+    sources: ConfigTree
+
+    def origin(self, section: str, *path: str | int) -> Origin:
+        """Where a key was written; list entries count from 0."""
+        return self.sources.origin((section, *path))
