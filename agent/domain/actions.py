@@ -1,0 +1,84 @@
+"""What a rule wants done. Imperative; the runner performs them in the order given."""
+
+from dataclasses import dataclass
+
+from agent.domain.facts import Fact
+from agent.domain.vocabulary import IdToken
+from hal.api import ForbidReason
+
+
+@dataclass(frozen=True, slots=True)
+class ForbidPower:
+    """Open the contactor at once. Always the first of its list."""
+
+    reason: ForbidReason
+
+
+@dataclass(frozen=True, slots=True)
+class OfferCurrent:
+    """Put this current on the pilot, A; 0 is steady +12 V (X1), by which the EV is asked to stop."""
+
+    offered_current_a: float
+
+
+@dataclass(frozen=True, slots=True)
+class PermitPower:
+    """Let the contactor close when the EV asks, until forbidden; the runner renews the lease."""
+
+
+@dataclass(frozen=True, slots=True)
+class LockConnector:
+    """Lock the plug, where there is a lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnlockConnector:
+    """Release the plug, where there is a lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMeter:
+    """Take a fresh reading and feed it back as `MeterSampled`."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskAuthorization:
+    """Find out whether this token may charge; the answer carries the session number back."""
+
+    session_number: int
+    id_token: IdToken
+    remote_start_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Journal this fact."""
+
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Respond:
+    """Answer the request that this event was."""
+
+    accepted: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowRejected:
+    """Let the driver see and hear that a token was refused."""
+
+
+Action = (
+    ForbidPower
+    | OfferCurrent
+    | PermitPower
+    | LockConnector
+    | UnlockConnector
+    | ReadMeter
+    | AskAuthorization
+    | Report
+    | Respond
+    | ShowRejected
+)

@@ -1,0 +1,381 @@
+"""One EVSE's charging session: events in, actions out; never waits, never raises for an event.
+
+`handle` first takes note of the event, then lets the table move the state, then lets the transaction recorder see
+what changed. Invariants: `ForbidPower` is the first action of its list; power is offered only when authorised,
+plugged in, locked (where there is a lock), without a blocking fault and with a limit of at least the minimum; an
+answer to a question of an earlier session changes nothing.
+"""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Final
+
+from transitions import Machine
+
+from agent.clock import Instant
+from agent.domain import events as ev
+from agent.domain.actions import (
+    Action,
+    AskAuthorization,
+    ForbidPower,
+    LockConnector,
+    OfferCurrent,
+    PermitPower,
+    ReadMeter,
+    Report,
+    Respond,
+    ShowRejected,
+    UnlockConnector,
+)
+from agent.domain.error_catalogue import CATALOGUE
+from agent.domain.facts import Sample
+from agent.domain.reconciliation import Verdict, judge_restart, judge_return
+from agent.domain.session_context import SessionContext, SessionRules
+from agent.domain.session_machine import TRIGGERS
+from agent.domain.session_state import SessionState
+from agent.domain.session_table import ENDING
+from agent.domain.transaction import Cause, SessionView, TransactionRecorder, TransactionState
+from agent.domain.unauthorised_energy import UnauthorisedEnergyWatch
+from agent.domain.vocabulary import ChargingState, StoppedReason, TriggerReason
+from hal.api import Fault, ForbidReason
+
+_SUSPENDED: Final = Cause(TriggerReason.CHARGING_STATE_CHANGED)
+
+
+class ChargingSession(SessionContext):
+    """The session of one EVSE, from cable in to cable out and from token to token."""
+
+    def __init__(
+        self,
+        evse_id: int,
+        rules: SessionRules,
+        machine: Machine,
+        *,
+        restored: TransactionState | None = None,
+        last_register_wh: Decimal | None = None,
+        operative: bool = True,
+    ) -> None:
+        super().__init__(rules, operative=operative)
+        self.recorder = TransactionRecorder(evse_id, restored)
+        self.offline = True
+        """Kept by the runner: whether facts happen without a back-end."""
+        if restored is not None:
+            self.id_token, self.group_token = restored.id_token, restored.group_token
+        self._restored = restored
+        self._watch = UnauthorisedEnergyWatch(evse_id, last_register_wh, rules.unauthorised_threshold_wh)
+        self._billable_until_wh: Decimal | None = None
+        self._remote_start_id: int | None = restored.remote_start_id if restored else None
+        self._state_deadline_s: float | None = None
+        self._cause = _SUSPENDED
+        self._actions: list[Action] = []
+        self._now: Instant | None = None
+        self._machine = machine
+        machine.add_model(self)
+
+    # ------------------------------------------------------------------ the one entrance
+
+    @property
+    def deadline_s(self) -> float | None:
+        """Monotonic time at which `DeadlinePassed` is to be fed, if any."""
+        times = [t for t in (self._state_deadline_s, self._journal_deadline_s) if t is not None]
+        return min(times, default=None)
+
+    def handle(self, event: ev.Event, now: Instant) -> list[Action]:
+        """Return what is to be done about `event`, in order; total over all states and events."""
+        self._actions = []
+        self._now = now
+        self._cause = _SUSPENDED
+        event = self._journal_grace_over(event, now)
+        self._event = event
+        before = self.state
+        self._transaction_open = self.recorder.is_open
+        self._take_note(event, now)
+        trigger = TRIGGERS.get(type(event))
+        if trigger is not None:
+            self._machine.events[trigger].trigger(self)
+        if self.state is not before:
+            self._set_deadline(before, now)
+        self._observe(self._cause)
+        return self._actions
+
+    def _journal_grace_over(self, event: ev.Event, now: Instant) -> ev.Event:
+        deadline = self._journal_deadline_s
+        if not isinstance(event, ev.DeadlinePassed) or deadline is None or now.monotonic_s < deadline:
+            return event
+        self._journal_deadline_s = None
+        return ev.StopRequested(StoppedReason.OTHER, TriggerReason.ABNORMAL_CONDITION)
+
+    def _take_note(self, event: ev.Event, now: Instant) -> None:
+        match event:
+            case ev.BoardAnswered():
+                self._note_board(event)
+            case ev.BoardWasReset():
+                self.contactor_closed = None
+            case ev.EvPluggedIn(simplified):
+                self.plugged = True
+                self.asking = simplified
+                self._cause = Cause(TriggerReason.CABLE_PLUGGED_IN)
+            case ev.EvUnplugged():
+                self.plugged = self.asking = False
+                self._cause = Cause(TriggerReason.EV_COMMUNICATION_LOST, StoppedReason.EV_DISCONNECTED)
+            case ev.EvRequestedPower() | ev.EvStoppedRequestingPower():
+                self.asking = isinstance(event, ev.EvRequestedPower)
+            case ev.PowerTurnedOn() | ev.PowerTurnedOff():
+                self._note_contactor(closed=isinstance(event, ev.PowerTurnedOn), now=now)
+            case ev.FaultAppeared(fault, detail):
+                self.faults[fault] = detail
+                self._cause = Cause(TriggerReason.ABNORMAL_CONDITION)
+            case ev.FaultDisappeared(fault):
+                self.faults.pop(fault, None)
+            case ev.LockMoved(locked):
+                self.locked = locked
+            case ev.PlugInProven(counter):
+                self.recorder.plug_in_counted(counter)
+            case ev.MeterSampled(reading):
+                self.recorder.meter_read(reading)
+                self._watch_register()
+            case ev.SampleDue(sample, trigger):
+                self._tell_sample(sample, trigger, now)
+            case ev.LimitChanged(limit_a):
+                self.limit_a = limit_a
+                self._cause = Cause(TriggerReason.CHARGING_RATE_CHANGED)
+            case ev.OperativeChanged(operative):
+                self.operative = operative
+            case ev.JournalHealthChanged(healthy):
+                self._journal_deadline_s = None if healthy else now.monotonic_s + self.rules.journal_grace_s
+            case _:
+                pass
+
+    def _note_board(self, event: ev.BoardAnswered) -> None:
+        verdict = self._judge(event)
+        self.plugged, self.asking = event.plugged, event.ev_asks
+        self.contactor_closed = event.contactor_closed
+        if event.contactor_closed is False:
+            self.faults.pop(Fault.CONTACTOR_UNCONFIRMED, None)
+        if event.plug_in is not None and (verdict is None or verdict.continues):
+            self.recorder.plug_in_counted(event.plug_in)
+        if verdict is None or verdict.continues:
+            return
+        self._ending = verdict.cause
+        self._billable_until_wh = verdict.billable_until_wh
+
+    def _judge(self, event: ev.BoardAnswered) -> Verdict | None:
+        """Decide whether an open transaction goes on; None if there is none or it is ending anyway."""
+        restored, self._restored = self._restored, None
+        if self.state is SessionState.UNKNOWN and restored is not None:
+            return judge_restart(restored, event, resume=self.rules.resume_after_power_loss)
+        if self.recorder.state is None or self.state in ENDING:
+            return None
+        return judge_return(self.recorder.state, event, resume=self.rules.resume_after_power_loss)
+
+    def _note_contactor(self, *, closed: bool, now: Instant) -> None:
+        self.contactor_closed = closed
+        if not closed:
+            self._opened_at_s = now.monotonic_s
+            self.faults.pop(Fault.CONTACTOR_UNCONFIRMED, None)
+
+    def _set_deadline(self, before: SessionState, now: Instant) -> None:
+        waits = {
+            SessionState.AWAITING_EV: self.rules.connection_timeout_s,
+            SessionState.STOPPING: self.rules.x1_grace_s,
+            SessionState.OPENING: self.rules.opening_timeout_s,
+            SessionState.READING_METER: self.rules.final_reading_timeout_s,
+        }
+        if self.state is SessionState.SUSPENDED_EVSE and self.asking and self.contactor_closed is not False:
+            waits[SessionState.SUSPENDED_EVSE] = self.rules.x1_grace_s
+        wait_s = waits.get(self.state)
+        paused_until = self._state_deadline_s if before is SessionState.SUSPENDED_EVSE else None
+        self._state_deadline_s = None if wait_s is None else now.monotonic_s + wait_s
+        if self.state is SessionState.STOPPING and paused_until is not None:
+            self._state_deadline_s = paused_until  # 6 s count from the moment the offer was withdrawn
+
+    # ------------------------------------------------------------------ transaction
+
+    def _view(self) -> SessionView:
+        return SessionView(
+            ev_connected=self.plugged and not self._departed,
+            id_token=self.id_token,
+            group_token=self.group_token,
+            charging_state=self.charging_state,
+            remote_start_id=self._remote_start_id,
+        )
+
+    def _observe(self, cause: Cause) -> None:
+        if self.state in ENDING or self.state is SessionState.UNKNOWN or self._now is None:
+            return
+        facts = self.recorder.observe(self._view(), cause, self._now, offline=self.offline)
+        self._actions += [Report(fact) for fact in facts]
+
+    def _tell_sample(self, sample: Sample, trigger: TriggerReason, now: Instant) -> None:
+        if self.recorder.state is not None:
+            view = replace(self._view(), charging_state=self.recorder.state.charging_state)
+            fact = self.recorder.sampled(view, sample, Cause(trigger), now, offline=self.offline)
+            self._actions.append(Report(fact))
+
+    def _watch_register(self) -> None:
+        register_wh = self.recorder.register_wh
+        if register_wh is None or self._now is None or self.state is SessionState.UNKNOWN:
+            return
+        if self.recorder.is_open or self.id_token is not None:
+            return
+        found = self._watch.look(register_wh, self._now.utc, contactor_open=self.contactor_closed is False)
+        if found is not None:
+            self._actions.append(Report(found))
+
+    # ------------------------------------------------------------------ effects of the table
+
+    def _forbid(self, reason: ForbidReason) -> None:
+        self._actions.insert(0, ForbidPower(reason))
+
+    def _do_forbid_stopped(self) -> None:
+        self._forbid(ForbidReason.STOPPED)
+
+    def _do_forbid_fault(self) -> None:
+        self._forbid(ForbidReason.FAULT)
+
+    def _do_forbid_unplugged(self) -> None:
+        self._forbid(ForbidReason.EV_UNPLUGGED)
+
+    def _do_forbid_ev_stopped(self) -> None:
+        self._forbid(ForbidReason.EV_STOPPED)
+
+    def _do_forbid_unauthorized(self) -> None:
+        self._forbid(ForbidReason.NOT_AUTHORIZED)
+
+    def _do_forbid_if_closed(self) -> None:
+        event = self._event
+        if self.contactor_closed is not False or (isinstance(event, ev.BoardAnswered) and event.enabled):
+            self._forbid(ForbidReason.NOT_AUTHORIZED)
+
+    def _do_offer(self) -> None:
+        self._actions += [OfferCurrent(self.limit_a), PermitPower()]
+
+    def _do_offer_again(self) -> None:
+        self._actions.append(OfferCurrent(self.limit_a))
+
+    def _do_permit(self) -> None:
+        self._actions.append(PermitPower())
+
+    def _do_permit_if_open(self) -> None:
+        if self.contactor_closed is False:
+            self._do_permit()
+
+    def _do_withdraw(self) -> None:
+        self._actions.append(OfferCurrent(0))
+
+    def _do_read_meter(self) -> None:
+        self._actions.append(ReadMeter())
+
+    def _do_lock(self) -> None:
+        if self.rules.has_lock:
+            self._actions.append(LockConnector())
+
+    def _do_show_rejected(self) -> None:
+        self._actions.append(ShowRejected())
+
+    def _do_respond_accepted(self) -> None:
+        self._actions.append(Respond(accepted=True))
+
+    def _do_respond_rejected(self) -> None:
+        self._actions.append(Respond(accepted=False, reason=self.state.value))
+
+    def _do_ask(self) -> None:
+        event = self._event
+        if self.is_journal_broken():
+            self._do_show_rejected()
+        elif isinstance(event, ev.RemoteStartRequested):
+            self._actions.append(AskAuthorization(self.session_number, event.id_token, event.remote_start_id))
+        elif isinstance(event, ev.TokenPresented):
+            self._actions.append(AskAuthorization(self.session_number, event.id_token))
+
+    def _do_accept(self) -> None:
+        match self._event:
+            case ev.AuthorizationAnswered(id_token=token, authorization=answer, remote_start_id=start_id):
+                self.id_token, self.group_token = token, answer.group_token
+            case ev.RemoteStartRequested(id_token=token, group_token=group, remote_start_id=start_id):
+                self.id_token, self.group_token = token, group
+            case _:
+                return
+        trigger = TriggerReason.AUTHORIZED if start_id is None else TriggerReason.REMOTE_START
+        self._remote_start_id = start_id
+        self._cause = Cause(trigger)
+
+    def _do_accept_free(self) -> None:
+        self.id_token = self.rules.free_vend
+
+    def _do_stop_by_token(self) -> None:
+        self._end_with(Cause(TriggerReason.STOP_AUTHORIZED, StoppedReason.LOCAL, self._shown_token()))
+
+    def _do_stop_by_unplugging(self) -> None:
+        self._departed = True
+        self._end_with(Cause(TriggerReason.EV_COMMUNICATION_LOST, StoppedReason.EV_DISCONNECTED))
+
+    def _do_stop_by_fault(self) -> None:
+        if isinstance(self._event, ev.FaultAppeared):
+            reason = CATALOGUE[self._event.fault].ends_transaction or StoppedReason.OTHER
+            self._end_with(Cause(TriggerReason.ABNORMAL_CONDITION, reason))
+
+    def _do_stop_as_requested(self) -> None:
+        if isinstance(self._event, ev.StopRequested):
+            self._end_with(Cause(self._event.trigger, self._event.reason))
+
+    def _end_with(self, cause: Cause) -> None:
+        """Keep the first cause: what follows it (the car leaving, say) does not change why it ended."""
+        if self._ending is None:
+            self._ending = cause
+
+    def _do_note_departure(self) -> None:
+        self._departed = True
+
+    def _do_time_out(self) -> None:
+        self._ending = Cause(TriggerReason.EV_CONNECT_TIMEOUT, StoppedReason.TIMEOUT)
+
+    def _do_give_up_waiting(self) -> None:
+        if self.state is SessionState.AWAITING_EV:
+            self._ending = Cause(TriggerReason.ABNORMAL_CONDITION, StoppedReason.OTHER)
+            self._do_cancel()
+
+    def _do_cancel(self) -> None:
+        """Take the authorisation back from a driver who has not plugged in."""
+        cause = self._ending or Cause(TriggerReason.STOP_AUTHORIZED, StoppedReason.LOCAL, self._shown_token())
+        self._let_go(cause)
+
+    def _do_miss_confirmation(self) -> None:
+        self.faults[Fault.CONTACTOR_UNCONFIRMED] = "no feedback of the open contactor"
+        self._opened_at_s = self._now.monotonic_s if self._now else 0.0
+        self._flag_register()
+
+    def _do_miss_reading(self) -> None:
+        self._flag_register()
+
+    def _flag_register(self) -> None:
+        if self._ending is not None:
+            self._ending = replace(self._ending, register_confirmed=False)
+
+    def _do_end_authorization(self) -> None:
+        cause = self._ending or Cause(TriggerReason.CHARGING_STATE_CHANGED)
+        if self._billable_until_wh is not None:
+            self.recorder.register_wh = self._billable_until_wh
+        self._let_go(cause)
+        self._watch.account(self.recorder.register_wh)
+        self._billable_until_wh = None
+        self._served = self.plugged and not self._departed
+        self._departed = False
+        if self.rules.has_lock and self.contactor_closed is False:
+            self._actions.append(UnlockConnector())
+
+    def _do_end_plug_in(self) -> None:
+        self._served = False
+        self.session_number += 1
+
+    def _let_go(self, cause: Cause) -> None:
+        self.id_token = self.group_token = self._remote_start_id = None
+        self.session_number += 1
+        self._ending = None
+        if self._now is not None:
+            view = replace(self._view(), charging_state=self._resting_charging_state())
+            facts = self.recorder.observe(view, cause, self._now, offline=self.offline)
+            self._actions += [Report(fact) for fact in facts]
+
+    def _resting_charging_state(self) -> ChargingState:
+        return ChargingState.EV_CONNECTED if self.plugged and not self._departed else ChargingState.IDLE

@@ -1,0 +1,190 @@
+"""What can happen to an EVSE. Past tense; each is a value that carries all a rule needs."""
+
+from dataclasses import dataclass
+
+from agent.domain.facts import Sample
+from agent.domain.vocabulary import Authorization, IdToken, StoppedReason, TriggerReason
+from hal.api import Fault, MeterReading, PlugInCounter
+
+
+@dataclass(frozen=True, slots=True)
+class BoardAnswered:
+    """The board is there and says how things stand; the first one ends the UNKNOWN state."""
+
+    plugged: bool
+    ev_asks: bool
+    contactor_closed: bool | None
+    enabled: bool
+    restarted: bool
+    """The board lost power or reset since it was last configured."""
+    dark_s: float
+    """How long it had been silent before, in seconds; 0 when it never was."""
+    plug_in: PlugInCounter | None
+
+
+@dataclass(frozen=True, slots=True)
+class BoardWasReset:
+    """The board restarted; its contactor is unknown until it answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvPluggedIn:
+    """A to B (or straight to C: an EV without PWM evaluation)."""
+
+    simplified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EvRequestedPower:
+    """B to C or D."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvStoppedRequestingPower:
+    """C or D to B."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvUnplugged:
+    """Anything to A."""
+
+
+@dataclass(frozen=True, slots=True)
+class PowerTurnedOn:
+    """Feedback: contactor closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class PowerTurnedOff:
+    """Feedback: contactor open."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultAppeared:
+    """A fault stands."""
+
+    fault: Fault
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultDisappeared:
+    """A fault no longer stands."""
+
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class LockMoved:
+    """Feedback of the connector lock."""
+
+    locked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlugInProven:
+    """The board's counters of this plug-in."""
+
+    counter: PlugInCounter
+
+
+@dataclass(frozen=True, slots=True)
+class MeterSampled:
+    """A fresh reading, whatever it is for."""
+
+    reading: MeterReading
+
+
+@dataclass(frozen=True, slots=True)
+class SampleDue:
+    """A reading that has to be told, taken now."""
+
+    sample: Sample
+    trigger: TriggerReason
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPresented:
+    """A token at the reader that serves this EVSE."""
+
+    id_token: IdToken
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteStartRequested:
+    """A back-end wants this token to charge here."""
+
+    id_token: IdToken
+    group_token: IdToken | None
+    remote_start_id: int | None
+    authorize_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationAnswered:
+    """The answer to `AskAuthorization`, for the session it was asked in."""
+
+    session_number: int
+    id_token: IdToken
+    authorization: Authorization
+    remote_start_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    """End the authorisation in order: the pilot first, the contactor when the EV has let go."""
+
+    reason: StoppedReason
+    trigger: TriggerReason
+
+
+@dataclass(frozen=True, slots=True)
+class LimitChanged:
+    """The current that this EVSE may offer, A; below the board's minimum means none."""
+
+    limit_a: float
+
+
+@dataclass(frozen=True, slots=True)
+class OperativeChanged:
+    """Availability was changed."""
+
+    operative: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JournalHealthChanged:
+    """The journal can be written, or cannot."""
+
+    healthy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlinePassed:
+    """The session's own deadline is reached."""
+
+
+Event = (
+    BoardAnswered
+    | BoardWasReset
+    | EvPluggedIn
+    | EvRequestedPower
+    | EvStoppedRequestingPower
+    | EvUnplugged
+    | PowerTurnedOn
+    | PowerTurnedOff
+    | FaultAppeared
+    | FaultDisappeared
+    | LockMoved
+    | PlugInProven
+    | MeterSampled
+    | SampleDue
+    | TokenPresented
+    | RemoteStartRequested
+    | AuthorizationAnswered
+    | StopRequested
+    | LimitChanged
+    | OperativeChanged
+    | JournalHealthChanged
+    | DeadlinePassed
+)

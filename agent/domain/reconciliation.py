@@ -1,0 +1,64 @@
+"""Whether an open transaction goes on after this software or the board was away.
+
+Rule (DESIGN section 7): the agent died and the board lived: it goes on if the board proves the same plug-in. The board
+was dark too: it ends with PowerLoss, since nobody knows that it is the same car; going on is a configuration.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from agent.domain.events import BoardAnswered
+from agent.domain.transaction import Cause, TransactionState
+from agent.domain.vocabulary import StoppedReason, TriggerReason
+
+MAX_RESET_S: Final = 5.0
+"""A board that is back within this time has reset (watchdog), it was not dark; the car cannot have been exchanged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of the open transaction."""
+
+    continues: bool
+    cause: Cause | None = None
+    billable_until_wh: Decimal | None = None
+    """Energy beyond this register is not this transaction's; None: the register read now counts."""
+
+
+_CONTINUES: Final = Verdict(continues=True)
+
+
+def _power_loss(state: TransactionState, event: BoardAnswered) -> Verdict:
+    cause = Cause(TriggerReason.ABNORMAL_CONDITION, StoppedReason.POWER_LOSS)
+    # A board that starts up enabled gives power before it is asked: what it counted since is not this transaction's.
+    dirty = event.plug_in is not None and event.plug_in.session_energy_wh > 0
+    return Verdict(continues=False, cause=cause, billable_until_wh=state.last_register_wh if dirty else None)
+
+
+def _unplugged(state: TransactionState) -> Verdict:
+    cause = Cause(TriggerReason.EV_COMMUNICATION_LOST, StoppedReason.EV_DISCONNECTED, register_confirmed=False)
+    return Verdict(continues=False, cause=cause, billable_until_wh=state.last_register_wh)
+
+
+def _proves_same_plug_in(state: TransactionState, event: BoardAnswered) -> bool:
+    if state.plug_in is None or event.plug_in is None:
+        return False
+    return event.plugged and event.plug_in.continues(state.plug_in)
+
+
+def judge_restart(state: TransactionState, event: BoardAnswered, *, resume: bool) -> Verdict:
+    """Judge a transaction that this process found in the store."""
+    if event.restarted:
+        return _CONTINUES if resume and event.plugged else _power_loss(state, event)
+    return _CONTINUES if _proves_same_plug_in(state, event) else _unplugged(state)
+
+
+def judge_return(state: TransactionState, event: BoardAnswered, *, resume: bool) -> Verdict:
+    """Judge a transaction of this process after the board was silent or reset."""
+    if event.restarted:
+        stays = event.plugged and (resume or event.dark_s <= MAX_RESET_S)
+        return _CONTINUES if stays else _power_loss(state, event)
+    if not event.plugged or state.plug_in is None or event.plug_in is None:
+        return _CONTINUES  # an unplugged car is told by the pilot; without counters the pilot alone speaks
+    return _CONTINUES if _proves_same_plug_in(state, event) else _unplugged(state)

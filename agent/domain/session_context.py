@@ -1,0 +1,197 @@
+"""What one EVSE's session knows, and the conditions of the table in terms of it."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from agent.domain import events as ev
+from agent.domain.error_catalogue import CATALOGUE
+from agent.domain.session_state import SessionState
+from agent.domain.session_table import ACTIVE, IDLE
+from agent.domain.transaction import Cause
+from agent.domain.vocabulary import ChargingState, IdToken
+from hal.api import Fault
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRules:
+    """What is configured of a session."""
+
+    min_current_a: float = 6.0
+    connection_timeout_s: float = 60.0
+    x1_grace_s: float = 6.0
+    """How long an EV may stay in C after the offer is withdrawn. Source: IEC 61851-1 Table A.6, sequence 10.2."""
+    opening_timeout_s: float = 2.0
+    final_reading_timeout_s: float = 1.5
+    journal_grace_s: float = 55.0
+    """A running session is stopped this long after the journal failed (at most 60 s)."""
+    free_vend: IdToken | None = None
+    has_lock: bool = False
+    resume_after_power_loss: bool = False
+    unauthorised_threshold_wh: Decimal = Decimal(20)
+
+
+class SessionContext:
+    """Facts of the present moment; every method answers one question and changes nothing."""
+
+    state: SessionState
+
+    def __init__(self, rules: SessionRules, *, operative: bool) -> None:
+        self.rules = rules
+        self.session_number = 1
+        """Counts drivers: grows when a car leaves and when an authorisation ends."""
+        self.plugged = False
+        self.asking = False
+        self.contactor_closed: bool | None = None
+        self.locked = False
+        self.operative = operative
+        self.limit_a = 0.0
+        self.faults: dict[Fault, str] = {}
+        self.id_token: IdToken | None = None
+        self.group_token: IdToken | None = None
+        self._served = False
+        self._departed = False
+        self._ending: Cause | None = None
+        self._opened_at_s = 0.0
+        self._journal_deadline_s: float | None = None
+        self._transaction_open = False
+        self._event: ev.Event = ev.DeadlinePassed()
+
+    # ------------------------------------------------------------------ what others see
+
+    @property
+    def public_state(self) -> SessionState:
+        """The state as published: CHARGING only once the contactor is closed."""
+        if self.state is SessionState.CHARGING and not self.contactor_closed:
+            return SessionState.SUSPENDED_EV
+        return self.state
+
+    @property
+    def charging_state(self) -> ChargingState:
+        """ChargingStateEnumType of this moment."""
+        match self.public_state:
+            case SessionState.CHARGING:
+                return ChargingState.CHARGING
+            case SessionState.SUSPENDED_EV:
+                return ChargingState.SUSPENDED_EV
+            case SessionState.SUSPENDED_EVSE | SessionState.STOPPING:
+                return ChargingState.SUSPENDED_EVSE
+            case SessionState.FAULTED if self.id_token is not None and self.plugged:
+                return ChargingState.SUSPENDED_EVSE
+        return ChargingState.EV_CONNECTED if self.plugged else ChargingState.IDLE
+
+    @property
+    def wants_power(self) -> bool:
+        """True while this EVSE claims a share of the supply."""
+        return self.state in ACTIVE
+
+    @property
+    def accepts_token(self) -> bool:
+        """True if a token shown now would start something here."""
+        return self.state in IDLE
+
+    # ------------------------------------------------------------------ conditions of the table
+
+    def is_blocked(self) -> bool:
+        """A fault that forbids power stands."""
+        return any(CATALOGUE[fault].blocks_power for fault in self.faults)
+
+    def is_unblocked(self) -> bool:
+        """No fault forbids power."""
+        return not self.is_blocked()
+
+    def is_inoperative(self) -> bool:
+        """Availability says no."""
+        return not self.operative
+
+    def is_plugged(self) -> bool:
+        """A car is connected."""
+        return self.plugged
+
+    def is_served(self) -> bool:
+        """An authorisation ended in this plug-in."""
+        return self._served
+
+    def is_free(self) -> bool:
+        """Anyone may charge here."""
+        return self.rules.free_vend is not None and self.operative and not self.is_journal_broken()
+
+    def is_authorized(self) -> bool:
+        """Somebody is authorised."""
+        return self.id_token is not None
+
+    def is_stoppable(self) -> bool:
+        """There is something to stop."""
+        return self.id_token is not None or self._transaction_open
+
+    def must_end(self) -> bool:
+        """The open transaction cannot be shown to be of this plug-in."""
+        return self._ending is not None
+
+    def can_offer(self) -> bool:
+        """All that power needs is there."""
+        lock_ok = self.locked or not self.rules.has_lock
+        return lock_ok and self.limit_a >= self.rules.min_current_a and not self.is_blocked()
+
+    def ev_asks(self) -> bool:
+        """The EV is in C or D."""
+        return self.asking
+
+    def is_contactor_open(self) -> bool:
+        """Feedback says open."""
+        return self.contactor_closed is False
+
+    def is_contactor_closed(self) -> bool:
+        """Feedback says closed, or nothing."""
+        return self.contactor_closed is not False
+
+    def is_final_reading(self) -> bool:
+        """This reading was taken after the contactor opened, and has a register."""
+        event = self._event
+        return (
+            isinstance(event, ev.MeterSampled)
+            and event.reading.energy_import_wh is not None
+            and event.reading.at_s >= self._opened_at_s
+        )
+
+    def is_ending_fault(self) -> bool:
+        """The new fault ends a running transaction."""
+        return isinstance(self._event, ev.FaultAppeared) and CATALOGUE[self._event.fault].ends_transaction is not None
+
+    def is_same_token(self) -> bool:
+        """The token shown is the one that started."""
+        token = self._shown_token()
+        return token is not None and self.id_token is not None and token.same_as(self.id_token)
+
+    def is_other_token(self) -> bool:
+        """The token shown is not the one that started."""
+        return not self.is_same_token()
+
+    def is_other_group(self) -> bool:
+        """The answer does not make its token a member of the starter's group."""
+        event = self._event
+        if not isinstance(event, ev.AuthorizationAnswered) or not event.authorization.accepted:
+            return True
+        group = event.authorization.group_token
+        return group is None or self.group_token is None or not group.same_as(self.group_token)
+
+    def is_stale_answer(self) -> bool:
+        """The answer belongs to an earlier session."""
+        return isinstance(self._event, ev.AuthorizationAnswered) and self._event.session_number != self.session_number
+
+    def is_refused(self) -> bool:
+        """The token may not charge, or nothing can be billed now."""
+        event = self._event
+        refused = isinstance(event, ev.AuthorizationAnswered) and not event.authorization.accepted
+        return refused or self.is_journal_broken()
+
+    def is_to_be_authorized(self) -> bool:
+        """The back-end wants its own remote start authorised."""
+        return isinstance(self._event, ev.RemoteStartRequested) and self._event.authorize_first
+
+    def is_journal_broken(self) -> bool:
+        """Nothing can be journalled, so nothing new may start."""
+        return self._journal_deadline_s is not None
+
+    def _shown_token(self) -> IdToken | None:
+        event = self._event
+        return event.id_token if isinstance(event, ev.TokenPresented | ev.AuthorizationAnswered) else None

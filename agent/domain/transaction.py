@@ -1,0 +1,225 @@
+"""The billed span: where a transaction begins and ends, and which facts tell it.
+
+The recorder watches the session from outside. It compares what holds before and after each event (OCPP 2.0.1's
+transaction points) and turns differences into facts with gapless `seq_no` (E01.FR.07). It decides nothing else.
+"""
+
+import uuid
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from agent.clock import Instant
+from agent.domain.facts import (
+    Sample,
+    TransactionEnded,
+    TransactionFact,
+    TransactionStarted,
+    TransactionUpdated,
+)
+from agent.domain.vocabulary import (
+    ChargingState,
+    IdToken,
+    ReadingContext,
+    StoppedReason,
+    TriggerReason,
+    TxPoint,
+)
+from hal.api import MeterReading, PlugInCounter
+
+DEFAULT_START_POINTS = frozenset({TxPoint.POWER_PATH_CLOSED})
+DEFAULT_STOP_POINTS = frozenset({TxPoint.EV_CONNECTED, TxPoint.AUTHORIZED})
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionState:
+    """An open transaction as it is stored: all that a restarted agent needs to go on with it or to end it."""
+
+    transaction_id: str
+    evse_id: int
+    next_seq_no: int
+    started_at: datetime
+    start_register_wh: Decimal | None
+    last_register_wh: Decimal | None
+    charging_state: ChargingState
+    points: tuple[TxPoint, ...]
+    stop_points: tuple[TxPoint, ...]
+    id_token: IdToken | None = None
+    """Who is authorised now; None before authorisation and after it was taken away."""
+    group_token: IdToken | None = None
+    remote_start_id: int | None = None
+    last_sample_at: datetime | None = None
+    plug_in: PlugInCounter | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """What holds at one moment, as far as a transaction is concerned."""
+
+    ev_connected: bool
+    id_token: IdToken | None
+    group_token: IdToken | None
+    charging_state: ChargingState
+    remote_start_id: int | None = None
+
+    @property
+    def points(self) -> frozenset[TxPoint]:
+        """The transaction points that hold. Source: OCPP 2.0.1 part 2, section 2.6.4 (TxStartPoint values)."""
+        points = set()
+        if self.ev_connected:
+            points.add(TxPoint.EV_CONNECTED)
+        if self.id_token is not None:
+            points.add(TxPoint.AUTHORIZED)
+        if self.ev_connected and self.id_token is not None:
+            points.add(TxPoint.POWER_PATH_CLOSED)
+        if self.charging_state is ChargingState.CHARGING:
+            points.add(TxPoint.ENERGY_TRANSFER)
+        return frozenset(points)
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why the view changed."""
+
+    trigger: TriggerReason
+    stopped_reason: StoppedReason = StoppedReason.OTHER
+    id_token: IdToken | None = None
+    """The token presented to stop."""
+    register_confirmed: bool = True
+
+
+class TransactionRecorder:
+    """Turns changes of the view into transaction facts."""
+
+    def __init__(self, evse_id: int, restored: TransactionState | None = None) -> None:
+        self._evse_id = evse_id
+        self.state = restored
+        self.start_points = DEFAULT_START_POINTS
+        self.stop_points = DEFAULT_STOP_POINTS
+        self._points: frozenset[TxPoint] = frozenset(restored.points) if restored else frozenset()
+        self.register_wh: Decimal | None = restored.last_register_wh if restored else None
+        self._reading: MeterReading | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """True while a transaction is open."""
+        return self.state is not None
+
+    def meter_read(self, reading: MeterReading) -> None:
+        """Remember the latest reading; only a good register counts, and it never goes back."""
+        self._reading = reading
+        if reading.energy_import_wh is not None:
+            self.register_wh = reading.energy_import_wh
+        if self.state is not None:
+            self.state = replace(self.state, last_register_wh=self.register_wh, last_sample_at=reading.at)
+
+    def plug_in_counted(self, counter: PlugInCounter) -> None:
+        """Remember the board's proof of this plug-in."""
+        if self.state is not None:
+            self.state = replace(self.state, plug_in=counter)
+
+    def observe(self, view: SessionView, cause: Cause, now: Instant, *, offline: bool) -> list[TransactionFact]:
+        """Compare `view` with the one before and return what follows from it."""
+        before, self._points = self._points, view.points
+        if self.state is None:
+            starts = bool(self._points - before) and bool(self.start_points & self._points)
+            return [self._start(view, cause, now, offline=offline)] if starts else []
+        if frozenset(self.state.stop_points) & (before - self._points):
+            return [self._end(view, cause, now, offline=offline)]
+        changed = (
+            before != self._points
+            or view.charging_state is not self.state.charging_state
+            or view.id_token != self.state.id_token
+        )
+        return [self._update(view, cause, now, (), offline=offline)] if changed else []
+
+    def sampled(
+        self, view: SessionView, sample: Sample, cause: Cause, now: Instant, *, offline: bool
+    ) -> TransactionFact:
+        """Tell a sample within the open transaction."""
+        return self._update(view, cause, now, (sample,), offline=offline)
+
+    def _sample(self, context: ReadingContext, offered_current_a: float = 0.0) -> tuple[Sample, ...]:
+        return (Sample(context, self._reading, offered_current_a),) if self._reading else ()
+
+    def _start(self, view: SessionView, cause: Cause, now: Instant, *, offline: bool) -> TransactionStarted:
+        self.state = TransactionState(
+            transaction_id=str(uuid.uuid4()),
+            evse_id=self._evse_id,
+            next_seq_no=1,
+            started_at=now.utc,
+            start_register_wh=self.register_wh,
+            last_register_wh=self.register_wh,
+            charging_state=view.charging_state,
+            points=tuple(sorted(self._points, key=lambda point: point.value)),
+            stop_points=tuple(sorted(self.stop_points, key=lambda point: point.value)),
+            id_token=view.id_token,
+            group_token=view.group_token,
+            remote_start_id=view.remote_start_id,
+        )
+        return TransactionStarted(
+            transaction_id=self.state.transaction_id,
+            evse_id=self._evse_id,
+            seq_no=0,
+            at=now.utc,
+            trigger=cause.trigger,
+            charging_state=view.charging_state,
+            register_wh=self.register_wh,
+            offline=offline,
+            id_token=view.id_token,
+            group_token=view.group_token,
+            remote_start_id=view.remote_start_id,
+            samples=self._sample(ReadingContext.TRANSACTION_BEGIN),
+        )
+
+    def _update(
+        self, view: SessionView, cause: Cause, now: Instant, samples: tuple[Sample, ...], *, offline: bool
+    ) -> TransactionUpdated:
+        state = self._open_state()
+        newly_authorized = view.id_token is not None and view.id_token != state.id_token
+        self.state = replace(
+            state,
+            next_seq_no=state.next_seq_no + 1,
+            charging_state=view.charging_state,
+            points=tuple(sorted(self._points, key=lambda point: point.value)),
+            id_token=view.id_token,
+            group_token=view.group_token,
+            remote_start_id=view.remote_start_id or state.remote_start_id,
+        )
+        return TransactionUpdated(
+            transaction_id=state.transaction_id,
+            evse_id=self._evse_id,
+            seq_no=state.next_seq_no,
+            at=now.utc,
+            trigger=cause.trigger,
+            charging_state=view.charging_state,
+            register_wh=self.register_wh,
+            offline=offline,
+            id_token=view.id_token if newly_authorized else cause.id_token,
+            group_token=view.group_token if newly_authorized else None,
+            remote_start_id=view.remote_start_id if newly_authorized else None,
+            samples=samples,
+        )
+
+    def _end(self, view: SessionView, cause: Cause, now: Instant, *, offline: bool) -> TransactionEnded:
+        state = self._open_state()
+        self.state = None
+        return TransactionEnded(
+            transaction_id=state.transaction_id,
+            evse_id=self._evse_id,
+            seq_no=state.next_seq_no,
+            at=now.utc,
+            trigger=cause.trigger,
+            charging_state=view.charging_state,
+            register_wh=self.register_wh,
+            offline=offline,
+            stopped_reason=cause.stopped_reason,
+            register_confirmed=cause.register_confirmed,
+            id_token=cause.id_token,
+            samples=self._sample(ReadingContext.TRANSACTION_END),
+        )
+
+    def _open_state(self) -> TransactionState:
+        if self.state is None:
+            raise ValueError("no transaction is open")
+        return self.state
