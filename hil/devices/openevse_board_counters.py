@@ -1,0 +1,61 @@
+"""Relay time and energy of the board: this plug-in and its whole life (rule; time comes from the world).
+
+The session restarts at the plug-in; the total lives in the EEPROM. Source: facts rapi_openevse, `$GS` and `$GU`.
+"""
+
+from hil.devices.openevse_board_values import Eeprom
+from hil.world import WATT_SECONDS_PER_WH, EvseWorld
+
+
+class PlugInCounters:
+    """Counts what flows while the board is powered."""
+
+    def __init__(self, world: EvseWorld, eeprom: Eeprom) -> None:
+        self._world = world
+        self._eeprom = eeprom
+        self._total_start_ws = world.energy_ws
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin a session."""
+        self._charged_s = 0.0
+        self._closed_s: float | None = None
+        self._session_start_ws = self._world.energy_ws
+
+    @property
+    def charging(self) -> bool:
+        """True while the relay is driven."""
+        return self._closed_s is not None
+
+    def relay_closes(self) -> None:
+        """Start the clock."""
+        self._closed_s = self._world.loop.time()
+
+    def relay_opens(self) -> None:
+        """Stop the clock."""
+        self._charged_s, self._closed_s = self.elapsed_s, None
+
+    @property
+    def elapsed_s(self) -> float:
+        """Charging time of this plug-in."""
+        running_s = 0.0 if self._closed_s is None else self._world.loop.time() - self._closed_s
+        return self._charged_s + running_s
+
+    @property
+    def session_ws(self) -> float:
+        """Energy since the plug-in, watt seconds."""
+        return self._world.energy_ws - self._session_start_ws
+
+    @property
+    def total_wh(self) -> float:
+        """Energy of the board's life, Wh."""
+        return self._eeprom.total_wh + (self._world.energy_ws - self._total_start_ws) / WATT_SECONDS_PER_WH
+
+    def save_total(self) -> None:
+        """Write the total to the EEPROM."""
+        self._eeprom.total_wh = self.total_wh
+        self._total_start_ws = self._world.energy_ws
+
+    def skip(self) -> None:
+        """Leave out what flowed while the board was dark."""
+        self._total_start_ws = self._world.energy_ws

@@ -1,0 +1,1 @@
+"""Lines between the simulated devices and whoever drives them."""

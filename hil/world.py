@@ -1,0 +1,215 @@
+"""The electrical world of one EVSE: pilot line, contactor, what flows, and the faults wired into them.
+
+Board and vehicle act on it and are told when something changed; the event stream reports what can be measured from
+outside. Energy is the exact integral of what flows through the contactor.
+Source: facts iec61851_facts, table of states and diode check.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from hil.current_ramp import NO_CURRENT, CurrentRamp
+
+NOMINAL_VOLTAGE_V = 230.0
+WATT_SECONDS_PER_WH = 3600
+ENERGY_STEP_WH = Decimal("0.000001")
+
+Emit = Callable[[str, dict[str, Any]], None]
+"""Takes an event's name and fields; the bench adds EVSE and time."""
+
+
+class PilotKind(Enum):
+    """What the board puts on the pilot."""
+
+    DARK = "dark"
+    STEADY = "steady_12v"
+    PWM = "pwm"
+    NEGATIVE = "negative_12v"
+
+
+@dataclass(frozen=True, slots=True)
+class PilotOutput:
+    """Pilot generator of the board; the duty cycle counts only with PWM."""
+
+    kind: PilotKind
+    duty_percent: float = 0.0
+
+
+class PilotLoad(Enum):
+    """Resistance that the vehicle hangs on the pilot, named by the state it asks for."""
+
+    A = 12.0
+    B = 9.0
+    C = 6.0
+    D = 3.0
+
+
+class Wiring(Enum):
+    """Faults of the wiring and of the contactor."""
+
+    DIODE_SHORTED = "diode"
+    PILOT_SHORTED = "pilot_short"
+    PILOT_OPEN = "pilot_open"
+    GROUND_MISSING = "ground"
+    SELF_TEST_FAILS = "rcd_self_test"
+    WELDED = "welded"
+    FAILS_TO_CLOSE = "fails_to_close"
+    RESIDUAL_CURRENT = "residual_current"
+    HOT = "over_temperature"
+
+
+@dataclass
+class EvseWorld:
+    """Everything electrical between the supply and the car."""
+
+    loop: asyncio.AbstractEventLoop
+    emit: Emit = lambda _event, _fields: None
+    voltage_v: float = NOMINAL_VOLTAGE_V
+    supplied: bool = True
+    output: PilotOutput = PilotOutput(PilotKind.DARK)
+    load: PilotLoad = PilotLoad.A
+    relay_driven: bool = False
+    draw: CurrentRamp = NO_CURRENT
+    """What the vehicle takes per phase if it is given power."""
+    phases: int = 3
+    """Phases that the vehicle uses."""
+    wiring: set[Wiring] = field(default_factory=set)
+    listeners: list[Callable[[], None]] = field(default_factory=list)
+    _energy_ws: float = 0.0
+    _settled_s: float = 0.0
+    _changing: bool = False
+    _again: bool = False
+    _reported: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._settled_s = self.loop.time()
+
+    def change(self, **fields: Any) -> None:
+        """Set fields as of now, then tell everyone who listens."""
+        self._settle()
+        for name, value in fields.items():
+            setattr(self, name, value)
+        self._changed()
+
+    def set_wiring(self, wiring: Wiring, *, present: bool) -> None:
+        """Bring a wiring fault in or take it out."""
+        self._settle()
+        (self.wiring.add if present else self.wiring.discard)(wiring)
+        self._changed()
+
+    @property
+    def contactor_closed(self) -> bool:
+        """What a voltmeter behind the contactor says of it."""
+        if Wiring.WELDED in self.wiring:
+            return True
+        return self.relay_driven and Wiring.FAILS_TO_CLOSE not in self.wiring
+
+    @property
+    def live(self) -> bool:
+        """True if the car is given voltage."""
+        return self.contactor_closed and self.supplied
+
+    @property
+    def pilot_voltage_v(self) -> tuple[float, float]:
+        """High and low level of the pilot at the EVSE; equal when steady."""
+        if Wiring.PILOT_SHORTED in self.wiring or self.output.kind is PilotKind.DARK:
+            return 0.0, 0.0
+        if self.output.kind is PilotKind.NEGATIVE:
+            return -12.0, -12.0
+        load = self.load_at_pilot
+        if self.output.kind is PilotKind.STEADY:
+            return load.value, load.value
+        shorted = Wiring.DIODE_SHORTED in self.wiring and load is not PilotLoad.A
+        return load.value, -load.value if shorted else -12.0
+
+    @property
+    def load_at_pilot(self) -> PilotLoad:
+        """The vehicle's load as far as the pilot wire carries it."""
+        return PilotLoad.A if Wiring.PILOT_OPEN in self.wiring else self.load
+
+    @property
+    def output_at_vehicle(self) -> PilotOutput:
+        """What reaches the vehicle."""
+        if self.wiring & {Wiring.PILOT_SHORTED, Wiring.PILOT_OPEN}:
+            return PilotOutput(PilotKind.DARK)
+        return self.output
+
+    @property
+    def pilot_state(self) -> str:
+        """IEC 61851-1 state that the pilot levels show: A-F."""
+        high, _ = self.pilot_voltage_v
+        if high < 0:
+            return "F"
+        return {12.0: "A", 9.0: "B", 6.0: "C", 3.0: "D"}.get(high, "E")
+
+    @property
+    def current_a(self) -> float:
+        """Current flowing per phase now, A."""
+        return self.draw.current_a(self.loop.time()) if self.live else 0.0
+
+    @property
+    def power_w(self) -> float:
+        """Power flowing now, W."""
+        return self.current_a * self.voltage_v * self.phases
+
+    @property
+    def energy_wh(self) -> Decimal:
+        """Energy that has passed the contactor since this world began, Wh."""
+        return Decimal(self.energy_ws / WATT_SECONDS_PER_WH).quantize(ENERGY_STEP_WH)
+
+    @property
+    def energy_ws(self) -> float:
+        """The same in watt seconds."""
+        self._settle()
+        return self._energy_ws
+
+    def seconds_until_energy(self, energy_ws: float) -> float | None:
+        """Seconds until this much more energy has flowed, if nothing changes; None if never."""
+        if not self.live or self.voltage_v <= 0 or self.phases == 0:
+            return None
+        return self.draw.seconds_until_charge(energy_ws / (self.voltage_v * self.phases), self.loop.time())
+
+    def _settle(self) -> None:
+        now_s = self.loop.time()
+        if self.live:
+            self._energy_ws += self.draw.charge_as(self._settled_s, now_s) * self.voltage_v * self.phases
+        self._settled_s = now_s
+
+    def _changed(self) -> None:
+        self._again = True
+        if self._changing:
+            return
+        self._changing = True
+        try:
+            while self._again:
+                self._again = False
+                self._report()
+                for listener in tuple(self.listeners):
+                    listener()
+        finally:
+            self._changing = False
+
+    def _report(self) -> None:
+        high, low = self.pilot_voltage_v
+        duty = self.output.duty_percent if self.output.kind is PilotKind.PWM else None
+        self._report_change("pilot_voltage", high_v=high, low_v=low)
+        self._report_change("pilot_state", state=self.pilot_state)
+        self._report_change("duty", duty_percent=duty, output=self.output.kind.value)
+        if self._report_change("contactor", closed=self.contactor_closed):
+            self.emit("energy", {"energy_wh": str(self.energy_wh)})
+        target_a = self.draw.target_a if self.live else 0.0
+        self._report_change("current", target_a=round(target_a, 3), voltage_v=self.voltage_v, phases=self.phases)
+
+    def _report_change(self, event: str, **fields: Any) -> bool:
+        values = tuple(fields.values())
+        if self._reported.get(event) == values:
+            return False
+        self._reported[event] = values
+        if event in {"contactor", "current"}:
+            fields["current_a"] = round(self.current_a, 3)
+        self.emit(event, fields)
+        return True
