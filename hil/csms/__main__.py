@@ -1,0 +1,7 @@
+"""`python -m hil.csms`."""
+
+import sys
+
+from hil.csms.cli import main
+
+sys.exit(main())

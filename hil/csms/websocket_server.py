@@ -1,0 +1,121 @@
+"""Runner: the websocket face: subprotocol, identity from the path, basic authentication, TLS."""
+
+import hmac
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import cast
+from urllib.parse import unquote, urlsplit
+
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import InvalidHeader, NegotiationError
+from websockets.headers import parse_authorization_basic
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from hil.csms import wire
+from hil.csms.bench_csms import BenchCsms
+from hil.csms.station_link import Connection
+
+MAX_FRAME_BYTES = 4 * 1024 * 1024
+CLOSE_TIMEOUT_S = 2.0
+
+
+@dataclass(slots=True)
+class Door:
+    """Who may come in; `passwords` may change at any time and holds for the next connection."""
+
+    password: str | None = None
+    """For every station; None: no authentication, unless the station has its own."""
+    passwords: dict[str, str] | None = None
+    """By identity."""
+    versions: tuple[str, ...] = ("1.6", "2.0.1")
+
+    def password_of(self, identity: str) -> str | None:
+        """Give the password that this station must show."""
+        return (self.passwords or {}).get(identity, self.password)
+
+
+def tls_context(cert_file: Path, key_file: Path) -> ssl.SSLContext:
+    """TLS for a server, 1.2 or newer."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(cert_file, key_file)
+    return context
+
+
+@asynccontextmanager
+async def serve_websockets(
+    csms: BenchCsms,
+    door: Door,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    tls: ssl.SSLContext | None = None,
+    ping_interval_s: float | None = None,
+) -> AsyncIterator[str]:
+    """Serve while the context is open; gives the URL to which a station appends its identity."""
+
+    async def handle(connection: ServerConnection) -> None:
+        version = wire.SUBPROTOCOLS[str(connection.subprotocol)]
+        identity = identity_of(cast("Request", connection.request).path)
+        await csms.accept(identity, version, cast("Connection", connection))
+
+    def check(connection: ServerConnection, request: Request) -> Response | None:
+        return _refusal(door, connection, request)
+
+    def select(_: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol:
+        return _select(door, offered)
+
+    async with serve(
+        handle,
+        host,
+        port,
+        ssl=tls,
+        process_request=check,
+        select_subprotocol=select,
+        compression=None,
+        max_size=MAX_FRAME_BYTES,
+        ping_interval=ping_interval_s,
+        close_timeout=CLOSE_TIMEOUT_S,
+    ) as server:
+        bound_port = next(iter(server.sockets)).getsockname()[1]
+        shown_host = f"[{host}]" if ":" in host else host
+        yield f"{'ws' if tls is None else 'wss'}://{shown_host}:{bound_port}"
+
+
+def identity_of(path: str) -> str:
+    """Last segment of the path, percent-decoded (OCPP-J 1.6, 3.1.1); empty if there is none."""
+    return unquote(urlsplit(path).path.rsplit("/", 1)[-1])
+
+
+def _select(door: Door, offered: Sequence[Subprotocol]) -> Subprotocol:
+    """Follow the station's order of preference. Raises: NegotiationError, which refuses the handshake."""
+    for subprotocol in offered:
+        if wire.SUBPROTOCOLS.get(subprotocol) in door.versions:
+            return subprotocol
+    supported = ", ".join(name for name, version in wire.SUBPROTOCOLS.items() if version in door.versions)
+    raise NegotiationError(f"no supported subprotocol offered; supported: {supported}")
+
+
+def _refusal(door: Door, connection: ServerConnection, request: Request) -> Response | None:
+    identity = identity_of(request.path)
+    if not identity or not identity.isprintable():
+        return connection.respond(HTTPStatus.NOT_FOUND, "the path must end in the station's identity\n")
+    password = door.password_of(identity)
+    if password is None or _authenticated(request, identity, password):
+        return None
+    response = connection.respond(HTTPStatus.UNAUTHORIZED, "identity and password needed\n")
+    response.headers["WWW-Authenticate"] = 'Basic realm="bench CSMS", charset="UTF-8"'
+    return response
+
+
+def _authenticated(request: Request, identity: str, password: str) -> bool:
+    try:
+        user, given = parse_authorization_basic(request.headers.get("Authorization", ""))
+    except (InvalidHeader, UnicodeDecodeError):
+        return False
+    return user == identity and hmac.compare_digest(given.encode(), password.encode())
