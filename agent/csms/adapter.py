@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Protocol
 
+from agent.domain.delivery import TransactionAtCsms
 from agent.domain.facts import Fact, Sample
 from agent.domain.session_state import EvseStatus
 from agent.domain.vocabulary import Authorization, IdToken
@@ -82,14 +83,6 @@ class FactAnswer:
     csms_transaction_id: int | None = None
     """1.6 only: the id that the back-end gave to this transaction."""
     authorization: Authorization | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TransactionAtCsms:
-    """How far the back-end knows a transaction: 1.6 needs its id before anything else of it can be sent."""
-
-    start_acknowledged: bool = False
-    csms_transaction_id: int | None = None
 
 
 Handler = Callable[[Payload], Reply | Awaitable[Reply]]
