@@ -1,6 +1,7 @@
 """The tables of the agent's configuration, each key declared once with its range, unit and meaning."""
 
 from collections.abc import Mapping
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
@@ -195,7 +196,7 @@ class AgentConfig:
     evse: tuple[EvseConfig, ...] = table(EvseConfig, "the EVSEs", default=())
     reader: tuple[ReaderConfig, ...] = table(ReaderConfig, "RFID readers", default=())
     bench: bool
-    sources: ConfigTree
+    sources: ConfigTree = field(repr=False, compare=False)
 
     def origin(self, section: str, *path: str | int) -> Origin:
         """Where a key was written; list entries count from 0."""
