@@ -75,14 +75,17 @@ class Behaviour:
         unknown = sorted(set(given) - known)
         if unknown:
             raise BehaviourError(f"unknown behaviour field {unknown[0]!r}; known: {', '.join(sorted(known))}")
-        values = dict(given)
+        for name, value in given.items():
+            if value is not None and not isinstance(value, _JSON_TYPES[name]):
+                raise BehaviourError(f"{name} has the wrong type: {value!r:.40}")
+        values = {name: value for name, value in given.items() if value is not None}
         try:
             if "answer" in values:
                 values["answer"] = Answer(values["answer"])
-            if values.get("drop") is not None:
+            if "drop" in values:
                 values["drop"] = Drop(values["drop"])
             return cls(**values)
-        except (TypeError, ValueError) as error:
+        except ValueError as error:
             raise BehaviourError(str(error)) from error
 
     @classmethod
@@ -112,6 +115,14 @@ class Behaviour:
 
 
 ACCEPT = Behaviour()
+
+_JSON_TYPES: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("answer", "status", "error_code", "error_description", "drop"), str),
+    **dict.fromkeys(("payload", "merge"), dict),
+    **dict.fromkeys(("raw", "hold", "wrong_id"), bool),
+    **dict.fromkeys(("copies", "close_code", "times"), int),
+    "delay_s": (int, float),
+}
 
 Place = str | tuple[str, str]
 """An action, or (identity, action); the action may be `*`."""

@@ -96,6 +96,8 @@ class Operations:
             del self.csms.script[place]
             return {}
         steps = behaviour if isinstance(behaviour, list) else [behaviour]
+        if not all(isinstance(step, dict) for step in steps):
+            raise OperationError("script: behaviour is an object or a list of objects")
         self.csms.script[place] = [Behaviour.from_json(step) for step in steps]
         return {}
 

@@ -5,7 +5,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,24 +15,23 @@ from hil.csms.frames import Frame
 
 MAX_LINE_BYTES = 4 * 1024 * 1024
 MAX_WAITING_BYTES = 64 * 1024 * 1024
-
-Perform = Callable[[str, dict[str, Any]], Awaitable[object]]
+CLOSE_TIMEOUT_S = 2.0
 
 
 @asynccontextmanager
 async def serve_control(operations: Operations, path: Path) -> AsyncIterator[None]:
     """Serve while the context is open; the socket file is made anew and removed at the end."""
-    clients: set[asyncio.Task[None]] = set()
+    clients: dict[_Client, asyncio.Event] = {}
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            clients.add(task)
+        client, gone = _Client(operations, reader, writer), asyncio.Event()
+        clients[client] = gone
         try:
-            await _Client(operations, reader, writer).run()
+            await client.run()
         finally:
-            clients.discard(task)
             writer.close()
+            del clients[client]
+            gone.set()
 
     _remove(path)
     server = await asyncio.start_unix_server(handle, path, limit=MAX_LINE_BYTES)
@@ -40,9 +39,13 @@ async def serve_control(operations: Operations, path: Path) -> AsyncIterator[Non
         yield
     finally:
         server.close()
-        for client in tuple(clients):
-            client.cancel()
-        await asyncio.gather(*clients, return_exceptions=True)
+        for client, gone in tuple(clients.items()):
+            client.stop()
+            try:
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                    await gone.wait()
+            except TimeoutError:
+                client.abort()
         _remove(path)
 
 
@@ -58,14 +61,28 @@ class _Client:
         self._reader = reader
         self._writer = writer
         self._subscribed = False
+        self._requests: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
+        """Serve until the client has closed and its last request is answered."""
         try:
-            async with asyncio.TaskGroup() as requests:
+            async with asyncio.TaskGroup() as group:
                 while line := await self._line():
-                    requests.create_task(self._serve(line))
+                    request = group.create_task(self._serve(line))
+                    self._requests.add(request)
+                    request.add_done_callback(self._requests.discard)
         finally:
             self._unsubscribe()
+
+    def stop(self) -> None:
+        """Give up what is still being waited for, and close once written answers are out."""
+        for request in self._requests:
+            request.cancel()
+        self._writer.close()
+
+    def abort(self) -> None:
+        """Close without waiting for a client that does not read."""
+        self._writer.transport.abort()
 
     async def _line(self) -> bytes:
         try:
