@@ -1,10 +1,13 @@
-"""`pilotline-agent --check`: says whether a configuration is good, in words or as JSON."""
+"""`pilotline-agent --check`: says whether a configuration is good, in words or as JSON.
+
+Run as a module it prints the JSON Schema of the configuration.
+"""
 
 import json
 import sys
 from pathlib import Path
 
-from agent.config import ConfigError, describe_error, load_config
+from agent.config import ConfigError, config_json_schema, describe_error, load_config
 
 GOOD = 0
 BAD_CONFIGURATION = 2
@@ -34,3 +37,7 @@ def _refused(error: ConfigError, *, json_output: bool) -> int:
 
 def _print(result: dict[str, object]) -> None:
     sys.stdout.write(json.dumps(result) + "\n")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(config_json_schema(), indent=2) + "\n")

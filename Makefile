@@ -1,0 +1,51 @@
+# Every target is one line that anyone could type. `make help` lists them.
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+OCPP ?= 2.0.1
+KEEP ?=
+NOT_BUILT := hil deb image boot-test boot-test-long pics
+
+.PHONY: help venv check format test test-slow demo bench schema diagram lock clean $(NOT_BUILT)
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
+
+venv: $(READY) ## create .venv with locked dependencies (every other target does it by itself)
+
+$(READY): requirements/dev.txt pyproject.toml packaging/make-venv
+	@sh packaging/make-venv $(VENV) && touch $(READY)
+
+check: $(READY) ## format, lint, types, import contracts
+	$(BIN)/ruff format --check && $(BIN)/ruff check && $(BIN)/mypy && $(BIN)/lint-imports --no-cache
+
+format: $(READY) ## format all code
+	$(BIN)/ruff check --fix-only && $(BIN)/ruff format
+
+test: $(READY) ## unit and story tests
+	$(BIN)/pytest -m "not slow"
+
+test-slow: $(READY) ## tests that take minutes: kills, long random sequences
+	$(BIN)/pytest -m slow
+
+demo: $(READY) ## one charging session, live; OCPP=1.6 or 2.0.1; KEEP=1 leaves it running
+	$(BIN)/pilotline-bench demo --ocpp $(OCPP) $(if $(KEEP),--keep)
+
+bench: $(READY) ## benchmarks: a table and a JSON file
+	$(BIN)/python -m tests.benchmarks
+
+schema: $(READY) ## write docs/agent-config.schema.json
+	$(BIN)/python -m agent.config_check > docs/agent-config.schema.json
+
+diagram: $(READY) ## write the session state diagram into ARCHITECTURE.md
+	$(BIN)/python -m agent.domain.state_diagram ARCHITECTURE.md
+
+lock: $(READY) ## resolve the dependencies anew into requirements/
+	sh packaging/lock $(BIN)
+
+clean: ## remove .venv and all caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist *.egg-info
+
+$(NOT_BUILT):
+	@echo "make $@: not built; README.md says what this version can do." >&2; exit 1
