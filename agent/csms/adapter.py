@@ -10,10 +10,11 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Protocol
 
-from agent.domain.delivery import TransactionAtCsms
+from agent.domain.delivery import TransactionAtCsms as TransactionAtCsms  # noqa: PLC0414 - part of this interface
 from agent.domain.facts import Fact, Sample
 from agent.domain.session_state import EvseStatus
 from agent.domain.vocabulary import Authorization, IdToken
+from agent.station.back_end import BackEndUnreachableError
 
 Payload = dict[str, Any]  # Any: JSON, validated against the official schema at the edge
 
@@ -58,6 +59,14 @@ class RpcError(Exception):
         self.description = description
 
 
+class CallTimeoutError(BackEndUnreachableError):
+    """Our CALL was sent and not answered in time; its answer may still come."""
+
+
+class LinkLostError(BackEndUnreachableError):
+    """Our CALL was not sent, or the link went before its answer came; nothing is known of it."""
+
+
 class BootStatus(Enum):
     """RegistrationStatusEnumType."""
 
@@ -85,6 +94,12 @@ class FactAnswer:
     authorization: Authorization | None = None
 
 
+Send = Callable[[Outgoing], Awaitable[Payload]]
+"""Sends a CALL of a handler's follow-up and returns its schema-checked answer; only while accepted or pending.
+
+Raises: RpcError, CallTimeoutError, LinkLostError; left uncaught in a follow-up they are logged and end it.
+"""
+
 Handler = Callable[[Payload], Reply | Awaitable[Reply]]
 """A handler that needs no waiting returns its Reply at once and is answered within the receive loop."""
 
@@ -107,7 +122,7 @@ class Adapter(Protocol):
         """Spell a CALLERROR code as this version does."""
 
     def use(self) -> None:
-        """Take effect on the station: called once this version is negotiated (transaction start points, for instance)."""
+        """Take effect on the station (transaction start points …): called once this version is negotiated."""
 
     def boot_request(self, *, triggered: bool = False) -> Outgoing:
         """BootNotification."""
@@ -143,7 +158,11 @@ class Adapter(Protocol):
         """MeterValues outside any transaction."""
 
     def fact_requests(self, fact: Fact, at_csms: TransactionAtCsms) -> list[Outgoing]:
-        """Messages that tell this fact, in order; empty if this version has nothing to say of it."""
+        """Messages that tell this fact, in order; empty if this version has nothing to say of it.
+
+        Asked anew before each message and each attempt, with what the back-end said until then. Their number and order
+        follow from the fact alone, so that the n-th message is the n-th again after an interruption.
+        """
 
     def read_fact_answer(self, fact: Fact, action: str, payload: Payload) -> FactAnswer:
         """Read the answer to one of a fact's messages."""

@@ -1,0 +1,187 @@
+"""Every frame with its UTC time and direction in a rotating file, secrets masked.
+
+On the loop a frame costs one append to a bounded queue; masking and writing happen in a thread of its own. A flood of
+frames that differ in their message id only is written as its first few and their number.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol, TextIO
+
+from agent.csms.frame_mask import mask, without_message_id
+
+logger = logging.getLogger(__name__)
+
+MAX_FILE_BYTES = 5_000_000
+KEPT_FILES = 3
+MAX_QUEUED_FRAMES = 10_000
+MAX_SHOWN_REPEATS = 5
+_BATCH = 64
+
+_Item = tuple[float, str, str]
+
+
+class FrameSink(Protocol):
+    """What is told of every frame."""
+
+    def received(self, text: str) -> None:
+        """Note a frame of the back-end."""
+
+    def sent(self, text: str) -> None:
+        """Note a frame of ours."""
+
+
+class NoFrameLog:
+    """Keeps nothing."""
+
+    def received(self, text: str) -> None:
+        """Forget it."""
+
+    def sent(self, text: str) -> None:
+        """Forget it."""
+
+
+class FrameLog:
+    """Writes to `path`; older files get `.1`, `.2` … behind their name. To be closed."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        max_file_bytes: int = MAX_FILE_BYTES,
+        utc_offset_s: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._utc_offset_s = utc_offset_s
+        self._lost = 0
+        self._writer = _Writer(path, max_file_bytes)
+        self._thread = threading.Thread(target=self._write_all, name="frame-log", daemon=True)
+        self._thread.start()
+
+    def received(self, text: str) -> None:
+        """Note a frame of the back-end."""
+        self._put("<-", text)
+
+    def sent(self, text: str) -> None:
+        """Note a frame of ours."""
+        self._put("->", text)
+
+    def close(self) -> None:
+        """Write what is queued, and stop."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _put(self, direction: str, text: str) -> None:
+        if self._queue.qsize() >= MAX_QUEUED_FRAMES:
+            self._lost += 1
+            return
+        self._queue.put((time.time() + self._utc_offset_s(), direction, text))
+
+    def _write_all(self) -> None:
+        repeats = _Repeats()
+        running = True
+        while running:
+            items, running = self._next_batch()
+            lines = [line for item in items for line in repeats.lines(*item)]
+            if not running:
+                lines += repeats.remainder()
+            if self._lost:
+                lines.append(f"{_utc(time.time())} -- {self._lost} frames were too many to write\n")
+                self._lost = 0
+            self._writer.write(lines)
+        self._writer.close()
+
+    def _next_batch(self) -> tuple[list[_Item], bool]:
+        items: list[_Item] = []
+        while len(items) < _BATCH and (not items or not self._queue.empty()):
+            item = self._queue.get()
+            if item is None:
+                return items, False
+            items.append(item)
+        return items, True
+
+
+class _Repeats:
+    """Turns frames into lines, those that only repeat the last one of their direction into a number."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, str] = {}
+        self._count: Counter[str] = Counter()
+
+    def lines(self, at: float, direction: str, text: str) -> list[str]:
+        rest = without_message_id(text)
+        if self._last.get(direction) == rest:
+            self._count[direction] += 1
+            if self._count[direction] >= MAX_SHOWN_REPEATS:
+                return []
+            return [f"{_utc(at)} {direction} {mask(text)}\n"]
+        lines = self._hidden(direction)
+        self._last[direction] = rest
+        self._count[direction] = 0
+        return [*lines, f"{_utc(at)} {direction} {mask(text)}\n"]
+
+    def remainder(self) -> list[str]:
+        return [line for direction in self._last for line in self._hidden(direction)]
+
+    def _hidden(self, direction: str) -> list[str]:
+        hidden = self._count[direction] - MAX_SHOWN_REPEATS + 1
+        return [f"{_utc(time.time())} {direction} the same again {hidden} times\n"] if hidden > 0 else []
+
+
+class _Writer:
+    """A size-limited file and its predecessors; a full or broken disk costs frames, never more."""
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        self._path = path
+        self._max_bytes = max_bytes
+        self._file: TextIO | None = None
+        self._broken = False
+
+    def write(self, lines: list[str]) -> None:
+        try:
+            for line in lines:
+                self._open().write(line)
+                self._rotate_if_full()
+            if self._file is not None:
+                self._file.flush()
+            self._broken = False
+        except OSError as error:
+            if not self._broken:
+                logger.warning("frame log cannot be written: %s", error)
+            self._broken = True
+            self._file = None
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def _open(self) -> TextIO:
+        if self._file is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("a", encoding="utf-8", errors="backslashreplace")
+            self._path.chmod(0o640)
+        return self._file
+
+    def _rotate_if_full(self) -> None:
+        if self._file is None or self._file.tell() < self._max_bytes:
+            return
+        self._file.close()
+        self._file = None
+        for number in range(KEPT_FILES - 1, 0, -1):
+            older = self._numbered(number)
+            if older.exists():
+                older.replace(self._numbered(number + 1))
+        self._path.replace(self._numbered(1))
+
+    def _numbered(self, number: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.{number}")
+
+
+def _utc(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,224 @@
+"""Sends the journal's facts in order, one message at a time, each until it is answered or given up.
+
+Rules kept here:
+* A row leaves the journal only when every message of it was answered, or when its attempts are spent: then it is parked
+  as a dead letter and the next one goes, since some back-ends never answer a message they dislike.
+* A refusal and a missing answer are attempts; a lost link is none. Every attempt has its own message id, and an answer
+  to any of them counts, however late.
+* A row that is sent again is sent with the same content: it is mapped from the same fact.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from agent.csms.adapter import (
+    Adapter,
+    CallTimeoutError,
+    LinkLostError,
+    Outgoing,
+    Payload,
+    RpcError,
+)
+from agent.csms.call_queue import Urgency
+from agent.csms.link import CsmsLink
+from agent.csms.work import Work
+from agent.domain.delivery import TransactionAtCsms
+from agent.domain.facts import (
+    Fact,
+    JournalRow,
+    TransactionEnded,
+    TransactionFact,
+    TransactionStarted,
+    UnauthorisedEnergyFound,
+)
+from agent.domain.vocabulary import Authorization, IdToken
+
+logger = logging.getLogger(__name__)
+
+
+class Journal(Protocol):
+    """What the outbox needs of the journal."""
+
+    async def next_row(self) -> JournalRow:
+        """Wait for the oldest row that is neither acknowledged nor parked."""
+
+    def attempted(self, row: JournalRow, message_id: str) -> JournalRow:
+        """Note one more message id under which this row is being sent; returns the row as it stands now."""
+
+    def acknowledge(self, row: JournalRow, *, csms_transaction_id: int | None = None) -> None:
+        """Note that the back-end has this row, and the id it gave to the transaction (1.6)."""
+
+    def park(self, row: JournalRow, reason: str) -> None:
+        """Set this row aside as a dead letter."""
+
+    def claim(self, transaction_id: str, owner: str) -> None:
+        """Note which back-end, in which version, acknowledged the start of this transaction."""
+
+    def owner_of(self, transaction_id: str) -> str | None:
+        """Tell who acknowledged the start of this transaction, if anyone has."""
+
+    def at_csms(self, transaction_id: str) -> TransactionAtCsms:
+        """Tell how far the back-end knows this transaction."""
+
+
+Deauthorize = Callable[[str], Coroutine[Any, Any, None]]
+OnAuthorization = Callable[[IdToken, Authorization], None]
+
+
+@dataclass(slots=True)
+class _Delivery:
+    """The row under way."""
+
+    row: JournalRow
+    known: TransactionAtCsms
+    message_ids: dict[str, int]
+    """Under which ids it was sent, and which of its messages each was. Of ids from before a restart only the row is
+    known; they count as its first message, which is the only one that most rows have."""
+    step: int = 0
+    """Which of the row's messages is next."""
+    failures: int = 0
+    late: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Outbox:
+    """Runner: empties the journal towards the back-end; `run` returns only on cancellation."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        link: CsmsLink,
+        back_end_name: str,
+        deauthorize: Deauthorize,
+        on_authorization: OnAuthorization,
+    ) -> None:
+        self._journal = journal
+        self._link = link
+        self._back_end_name = back_end_name
+        self._deauthorize = deauthorize
+        self._on_authorization = on_authorization
+        self._current: _Delivery | None = None
+        self._work: Work | None = None
+        link.calls.hear_late_answers(self._take_late_answer)
+
+    async def run(self) -> None:
+        """Deliver row by row."""
+        async with asyncio.TaskGroup() as group:
+            self._work = Work(group)
+            while True:
+                row = await self._journal.next_row()
+                transaction_id = _transaction_id(row.fact)
+                known = self._journal.at_csms(transaction_id) if transaction_id else TransactionAtCsms()
+                self._current = _Delivery(row, known, dict.fromkeys(row.message_ids, 0))
+                try:
+                    await self._deliver(self._current)
+                finally:
+                    self._current = None
+
+    async def _deliver(self, delivery: _Delivery) -> None:
+        """Bring one row to its end: acknowledged or parked."""
+        while True:
+            await self._link.online.wait()
+            adapter = self._link.adapter
+            if adapter is None:
+                raise RuntimeError("online without an adapter")
+            if self._is_foreign(delivery):
+                self._journal.park(delivery.row, "its transaction was begun at another back-end or in another version")
+                return
+            requests = adapter.fact_requests(delivery.row.fact, delivery.known)
+            if delivery.step >= len(requests):
+                self._acknowledge(delivery)
+                return
+            if not await self._attempt(delivery, adapter, requests[delivery.step]):
+                return
+
+    async def _attempt(self, delivery: _Delivery, adapter: Adapter, outgoing: Outgoing) -> bool:
+        """Send one message once; returns False if its row was parked."""
+        step = delivery.step
+        delivery.late.clear()
+        try:
+            payload = await self._link.call(outgoing, Urgency.TRANSACTION, self._note_attempt)
+            if delivery.step == step:
+                self._take_answer(delivery, adapter, outgoing.action, payload)
+        except LinkLostError:
+            await asyncio.sleep(0)
+        except (RpcError, CallTimeoutError, ValueError) as error:
+            if delivery.step == step:
+                return await self._fail(delivery, adapter, error)
+        return True
+
+    async def _fail(self, delivery: _Delivery, adapter: Adapter, error: Exception) -> bool:
+        """Wait before the next attempt, or park and return False."""
+        delivery.failures += 1
+        if delivery.failures >= adapter.message_attempts():
+            self._journal.park(delivery.row, str(error))
+            return False
+        wait_s = adapter.message_retry_interval_s() * delivery.failures
+        logger.warning(
+            "message failed row=%d failures=%d retry_in_s=%d error=%s",
+            delivery.row.row_id,
+            delivery.failures,
+            wait_s,
+            error,
+        )
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await delivery.late.wait()
+        return True
+
+    def _note_attempt(self, message_id: str) -> None:
+        delivery = self._current
+        if delivery is not None:
+            delivery.message_ids[message_id] = delivery.step
+            delivery.row = self._journal.attempted(delivery.row, message_id)
+
+    def _take_answer(self, delivery: _Delivery, adapter: Adapter, action: str, payload: Payload) -> None:
+        fact = delivery.row.fact
+        answer = adapter.read_fact_answer(fact, action, payload)
+        delivery.step += 1
+        delivery.failures = 0
+        if answer.csms_transaction_id is not None:
+            delivery.known = TransactionAtCsms(start_acknowledged=True, csms_transaction_id=answer.csms_transaction_id)
+        if answer.authorization is not None and not isinstance(fact, UnauthorisedEnergyFound):
+            self._take_authorization(fact, answer.authorization)
+
+    def _take_authorization(self, fact: TransactionFact, authorization: Authorization) -> None:
+        if fact.id_token is not None:
+            self._on_authorization(fact.id_token, authorization)
+        if not authorization.accepted and self._work is not None and not isinstance(fact, TransactionEnded):
+            self._work.begin("deauthorization", self._deauthorize(fact.transaction_id))
+
+    def _acknowledge(self, delivery: _Delivery) -> None:
+        fact = delivery.row.fact
+        self._journal.acknowledge(delivery.row, csms_transaction_id=delivery.known.csms_transaction_id)
+        if isinstance(fact, TransactionStarted):
+            self._journal.claim(fact.transaction_id, self._owner())
+
+    def _is_foreign(self, delivery: _Delivery) -> bool:
+        transaction_id = _transaction_id(delivery.row.fact)
+        owner = None if transaction_id is None else self._journal.owner_of(transaction_id)
+        return owner is not None and owner != self._owner()
+
+    def _owner(self) -> str:
+        adapter = self._link.adapter
+        return f"{self._back_end_name} {adapter.subprotocol if adapter else ''}"
+
+    def _take_late_answer(self, message_id: str, action: str, payload: Payload) -> None:
+        delivery, adapter = self._current, self._link.adapter
+        if delivery is None or adapter is None:
+            return
+        if delivery.message_ids.get(message_id) != delivery.step:
+            return
+        try:
+            self._take_answer(delivery, adapter, action, payload)
+        except ValueError as error:
+            logger.warning("late answer cannot be read row=%d error=%s", delivery.row.row_id, error)
+            return
+        delivery.late.set()
+
+
+def _transaction_id(fact: Fact) -> str | None:
+    return None if isinstance(fact, UnauthorisedEnergyFound) else fact.transaction_id

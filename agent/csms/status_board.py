@@ -1,0 +1,143 @@
+"""Tells the back-end the status of each EVSE: every change while online, after an outage only what is different.
+
+A flapping link is given time to settle before statuses are told again; a fault never waits (lessons: a status burst on
+each reconnect; a delay that swallowed an error).
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Hashable
+
+from agent.csms.adapter import CallTimeoutError, LinkLostError, Outgoing, RpcError
+from agent.csms.call_queue import Urgency
+from agent.csms.link import CsmsLink
+from agent.csms.settings import LinkTiming
+from agent.domain.session_state import EvseStatus
+from agent.domain.vocabulary import ConnectorStatus
+
+logger = logging.getLogger(__name__)
+
+MAX_QUEUED_PER_EVSE = 16
+
+
+class StatusBoard:
+    """Runner: `run` returns only on cancellation; `publish` never waits."""
+
+    def __init__(self, link: CsmsLink, timing: Callable[[], LinkTiming]) -> None:
+        self._link = link
+        self._timing = timing
+        self._queued: dict[int, deque[EvseStatus]] = {}
+        self._told: dict[int, Hashable] = {}
+        self._told_station: Hashable = None
+        self._told_by: object = None
+        self._changed = asyncio.Event()
+        self._offline_since_s: float | None = None
+        self._settled_at_s = 0.0
+        self._urgent = False
+        link.on_offline = self._go_offline
+
+    def publish(self, status: EvseStatus) -> None:
+        """Take the present status of an EVSE."""
+        queued = self._queued.setdefault(status.evse_id, deque(maxlen=MAX_QUEUED_PER_EVSE))
+        if not self._link.online.is_set():
+            queued.clear()
+        queued.append(status)
+        self._urgent = self._urgent or status.connector_status is ConnectorStatus.FAULTED
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Tell what changed."""
+        while True:
+            await self._link.online.wait()
+            self._come_online()
+            await self._settle()
+            self._changed.clear()
+            self._urgent = False
+            if await self._tell_all():
+                await self._changed.wait()
+
+    def _go_offline(self) -> None:
+        if self._offline_since_s is None:
+            self._offline_since_s = asyncio.get_running_loop().time()
+        for queued in self._queued.values():
+            while len(queued) > 1:
+                queued.popleft()
+        self._changed.set()
+
+    def _come_online(self) -> None:
+        """Forget what was told if the other side may have forgotten it, or is another."""
+        since_s, self._offline_since_s = self._offline_since_s, None
+        now_s = asyncio.get_running_loop().time()
+        threshold_s = self._timing().offline_threshold_s
+        if self._told_by is not self._link.adapter:
+            self._told.clear()
+            self._told_station = None
+            self._told_by = self._link.adapter
+            self._settled_at_s = now_s
+        elif since_s is not None:
+            self._settled_at_s = now_s + self._timing().settle_s
+            if threshold_s is not None and now_s - since_s > threshold_s:
+                self._told.clear()
+
+    async def _settle(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._link.online.is_set() and not self._urgent and (left_s := self._settled_at_s - loop.time()) > 0:
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(left_s):
+                    await self._changed.wait()
+            except TimeoutError:
+                return
+
+    async def _tell_all(self) -> bool:
+        """Returns False if the link went meanwhile; what was not told is kept."""
+        try:
+            await self._tell_station()
+            for evse_id in sorted(self._queued):
+                await self._tell_evse(evse_id)
+        except LinkLostError:
+            await asyncio.sleep(0)
+            return False
+        return True
+
+    async def _tell_station(self) -> None:
+        adapter = self._link.adapter
+        if adapter is None:
+            return
+        requests = adapter.station_status_requests()
+        content = _content(requests)
+        if content != self._told_station:
+            await self._send(requests)
+            self._told_station = content
+
+    async def _tell_evse(self, evse_id: int) -> None:
+        queued = self._queued[evse_id]
+        while queued and (adapter := self._link.adapter) is not None:
+            status = queued[0]
+            requests = adapter.status_requests(status)
+            content = _content(requests)
+            if content != self._told.get(evse_id):
+                await self._send(requests)
+                self._told[evse_id] = content
+            if queued[0] is not status:  # a newer one pushed it out
+                continue
+            if len(queued) == 1:
+                return  # stays as the latest known, for the next connection
+            queued.popleft()
+
+    async def _send(self, requests: list[Outgoing]) -> None:
+        """Send; a refusal is final, a missing answer is left to the liveness check. Raises: LinkLostError."""
+        for request in requests:
+            try:
+                await self._link.call(request, Urgency.STATUS)
+            except (RpcError, CallTimeoutError) as error:
+                logger.warning("status not accepted action=%s error=%s", request.action, error)
+
+
+def _content(requests: list[Outgoing]) -> Hashable:
+    """What a status says, apart from when."""
+    return tuple(
+        (request.action, repr({key: value for key, value in request.payload.items() if key != "timestamp"}))
+        for request in requests
+    )
