@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -215,6 +216,8 @@ class Journal:
 
     async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
         """Return facts that were given up, newest first. Raises: StoreError."""
+        with suppress(StoreError):
+            await self._writer.flush()
         return await self._database.run(lambda connection: journal_rows.dead_letters(connection, limit))
 
     def row_of_message(self, message_id: str) -> JournalRow | None:

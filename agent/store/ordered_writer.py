@@ -44,9 +44,8 @@ class OrderedWriter:
         self._under_way = 0
         self._scheduled: asyncio.Handle | None = None
         self._health_listeners: list[Callable[[bool], None]] = []
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self._failed_rounds = 0
+        self._progress = asyncio.Event()
+        self._written = self._stored = self._failed_rounds = 0
         self.healthy = True
 
     @property
@@ -67,20 +66,23 @@ class OrderedWriter:
         """Queue one write."""
         write = Write(function, on_stored, on_failure)
         self._writes.append(write)
-        self._idle.clear()
+        self._written += 1
         if self._scheduled is None and self._under_way == 0:
             self._scheduled = asyncio.get_running_loop().call_soon(self._commit)
         return write
 
     async def flush(self) -> None:
-        """Wait until all is durable. Raises: StoreError if a commit fails meanwhile; the writes are kept."""
-        failures = self._failed_rounds
-        while self._writes:
+        """Wait until all written so far is durable.
+
+        Raises: StoreError if a commit fails meanwhile; the writes are kept and tried again.
+        """
+        failures, goal = self._failed_rounds, self._written
+        while self._stored < goal:
             if self._scheduled is not None:
                 self._scheduled.cancel()
                 self._commit()
-            self._idle.clear()
-            await self._idle.wait()
+            self._progress.clear()
+            await self._progress.wait()
             if self._failed_rounds != failures:
                 raise StoreError(f"{len(self._writes)} writes could not be stored")
 
@@ -106,11 +108,11 @@ class OrderedWriter:
     def _committed(self, batch: list[Write]) -> None:
         for _ in batch:
             self._writes.popleft()
+        self._stored += len(batch)
         self._under_way = 0
         if self._writes:
             self._commit()
-        else:
-            self._idle.set()
+        self._progress.set()
         for write in batch:
             if write.on_stored is not None:
                 write.on_stored()
@@ -130,7 +132,7 @@ class OrderedWriter:
             on_failure, write.on_failure = write.on_failure, None
             if on_failure is not None:
                 on_failure(error)
-        self._idle.set()
+        self._progress.set()
 
     def _set_healthy(self, *, healthy: bool) -> None:
         self.healthy = healthy
