@@ -1,0 +1,75 @@
+"""Who an OpenEVSE board is and how it is set up: asked when its line comes up, without switching anything."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from hal.api import BadFrameError, DeviceRefusedError, PlugInCounter
+from hal.codecs.rapi import (
+    CurrentRangeReply,
+    EnergyReply,
+    HeartbeatReply,
+    Reply,
+    SettingsReply,
+    StateReply,
+)
+from hal.codecs.rapi_values import PROTECTIONS, SettingFlags, Verb
+from hal.drivers.openevse_link import OpenEvseLink
+
+_WATT_SECONDS_PER_WH: Final = 3600
+_MILLI: Final = Decimal("0.001")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a board answered at connection."""
+
+    firmware_version: str
+    protections_off: tuple[str, ...]
+    """Names of `PROTECTIONS` that are switched off."""
+    max_current_a: int
+    offered_current_a: int
+    heartbeat: HeartbeatReply | None
+    """None: built without heartbeat supervision."""
+    state: StateReply
+    plug_in: PlugInCounter | None
+    """None: built without an energy counter."""
+
+
+async def identify(link: OpenEvseLink) -> Identity:
+    """Ask a board for everything. Raises: HalError."""
+    version = accepted(await link.request(Verb.GET_VERSION))
+    settings = SettingsReply.from_params(accepted(await link.request(Verb.GET_SETTINGS)))
+    currents = CurrentRangeReply.from_params(accepted(await link.request(Verb.GET_CURRENT_RANGE)))
+    heartbeat = await link.request(Verb.GET_HEARTBEAT)
+    state = StateReply.from_params(accepted(await link.request(Verb.GET_STATE)))
+    energy = await link.request(Verb.GET_ENERGY)
+    if not version:
+        raise BadFrameError("no firmware version")
+    return Identity(
+        firmware_version=version[0],
+        protections_off=protections_off(settings.flags),
+        max_current_a=min(currents.max_hardware_current_a, currents.max_configured_current_a),
+        offered_current_a=settings.offered_current_a,
+        heartbeat=HeartbeatReply.from_params(heartbeat.params) if heartbeat.ok else None,
+        state=state,
+        plug_in=plug_in_counter(EnergyReply.from_params(energy.params), state.elapsed_s) if energy.ok else None,
+    )
+
+
+def protections_off(flags: SettingFlags) -> tuple[str, ...]:
+    """Name the protections that are switched off."""
+    return tuple(name for flag, name in PROTECTIONS.items() if flag in flags)
+
+
+def plug_in_counter(energy: EnergyReply, elapsed_s: int) -> PlugInCounter:
+    """Turn W·s and Wh into the counter of this plug-in."""
+    session_wh = (Decimal(energy.session_ws) / _WATT_SECONDS_PER_WH).quantize(_MILLI)
+    return PlugInCounter(session_wh, Decimal(energy.total_wh), elapsed_s)
+
+
+def accepted(reply: Reply) -> tuple[str, ...]:
+    """Values of a reply that must be `$OK`. Raises: DeviceRefusedError."""
+    if not reply.ok:
+        raise DeviceRefusedError("the board refused a query that every board answers")
+    return reply.params
