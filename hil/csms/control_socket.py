@@ -21,36 +21,48 @@ CLOSE_TIMEOUT_S = 2.0
 @asynccontextmanager
 async def serve_control(operations: Operations, path: Path) -> AsyncIterator[None]:
     """Serve while the context is open; the socket file is made anew and removed at the end."""
-    clients: dict[_Client, asyncio.Event] = {}
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        client, gone = _Client(operations, reader, writer), asyncio.Event()
-        clients[client] = gone
-        try:
-            await client.run()
-        finally:
-            writer.close()
-            del clients[client]
-            gone.set()
-
+    clients = _Clients(operations)
     _remove(path)
-    server = await asyncio.start_unix_server(handle, path, limit=MAX_LINE_BYTES)
+    server = await asyncio.start_unix_server(clients.connected, path, limit=MAX_LINE_BYTES)
     try:
         yield
     finally:
         server.close()
-        for client, gone in tuple(clients.items()):
-            client.stop()
-            try:
-                async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                    await gone.wait()
-            except TimeoutError:
-                client.abort()
+        await clients.stop()
         _remove(path)
 
 
 def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
+
+
+class _Clients:
+    """All clients; a plain callback rather than a coroutine, for asyncio logs a cancelled one as an error."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
+        self._tasks: dict[_Client, asyncio.Task[None]] = {}
+        self._stopping = False
+
+    def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        client = _Client(self._operations, reader, writer)
+        if self._stopping:
+            client.abort()
+            return
+        task = asyncio.get_running_loop().create_task(client.run())
+        self._tasks[client] = task
+        task.add_done_callback(lambda _: self._tasks.pop(client))
+
+    async def stop(self) -> None:
+        """Let written answers out; a client that does not read is cut."""
+        self._stopping = True
+        for client in tuple(self._tasks):
+            client.stop()
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks.values()), timeout=CLOSE_TIMEOUT_S)
+        for client, task in tuple(self._tasks.items()):
+            client.abort()
+            await asyncio.wait((task,))
 
 
 class _Client:
@@ -73,6 +85,7 @@ class _Client:
                     request.add_done_callback(self._requests.discard)
         finally:
             self._unsubscribe()
+            self._writer.close()
 
     def stop(self) -> None:
         """Give up what is still being waited for, and close once written answers are out."""

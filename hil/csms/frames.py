@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, TextIO
 
 SHORT = 160
-KEPT_FRAMES = 200_000
+KEPT_FRAMES = 50_000
 
 _SECRET_NAMES = frozenset({"AuthorizationKey", "BasicAuthPassword"})
 _MASK = "***"
@@ -60,8 +60,8 @@ class Frame:
 class FrameLog:
     """Keeps the newest frames, and tells whoever listens."""
 
-    def __init__(self, file: TextIO | None = None, *, as_json: bool = False) -> None:
-        self.frames: deque[Frame] = deque(maxlen=KEPT_FRAMES)
+    def __init__(self, file: TextIO | None = None, *, as_json: bool = False, kept: int = KEPT_FRAMES) -> None:
+        self.frames: deque[Frame] = deque(maxlen=kept)
         self.listeners: list[Callable[[Frame], None]] = []
         self._file = file
         self._as_json = as_json

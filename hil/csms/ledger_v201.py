@@ -30,6 +30,7 @@ class Ledger201:
             case Arrival.FIRST:
                 self._complain(transaction, payload, seq_no)
                 transaction.seq_nos.add(seq_no)
+                transaction.highest_seq_no = max(transaction.highest_seq_no, seq_no)
                 _describe(transaction, payload)
                 self._take_energy(transaction, payload)
                 _count(transaction, payload)
@@ -54,8 +55,8 @@ class Ledger201:
             self._report("ended_again", transaction, f"seqNo {seq_no}")
         elif transaction.ends:
             self._report("event_after_ended", transaction, f"seqNo {seq_no} is {event_type}")
-        if transaction.seq_nos and seq_no < max(transaction.seq_nos):
-            self._report("out_of_order", transaction, f"seqNo {seq_no} after {max(transaction.seq_nos)}")
+        if seq_no < transaction.highest_seq_no:
+            self._report("out_of_order", transaction, f"seqNo {seq_no} after {transaction.highest_seq_no}")
 
     def _take_energy(self, transaction: LogicalTransaction, payload: Payload) -> None:
         readings = list(registers(payload.get("meterValue")))

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import Enum
 from typing import Any
 
@@ -66,6 +66,7 @@ class LogicalTransaction:
     repeats: int = 0
     conflicts: int = 0
     seq_nos: set[int] = field(default_factory=set)
+    highest_seq_no: int = -1
 
     @property
     def energy_wh(self) -> Decimal | None:
@@ -77,9 +78,9 @@ class LogicalTransaction:
     @property
     def missing_seq_nos(self) -> list[int]:
         """Numbers between 0 and the highest seen that never came; always empty in 1.6."""
-        if not self.seq_nos or len(self.seq_nos) == max(self.seq_nos) + 1:
+        if len(self.seq_nos) == self.highest_seq_no + 1:
             return []
-        return [number for number in range(max(self.seq_nos)) if number not in self.seq_nos]
+        return [number for number in range(self.highest_seq_no) if number not in self.seq_nos]
 
     @property
     def is_whole(self) -> bool:
@@ -172,9 +173,10 @@ def _energy_wh(sample: Payload) -> Decimal | None:
     if factor is None:
         return None
     try:
-        return Decimal(str(sample.get("value"))).scaleb(unit_of_measure.get("multiplier", 0)) * factor
-    except InvalidOperation:
+        energy_wh = Decimal(str(sample.get("value"))).scaleb(int(unit_of_measure.get("multiplier", 0))) * factor
+    except ArithmeticError:
         return None
+    return energy_wh if energy_wh.is_finite() else None
 
 
 def _digest(payload: Payload) -> bytes:

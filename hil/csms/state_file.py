@@ -24,7 +24,7 @@ class StateFile:
 
     def replay(self, ledger: Ledger) -> int:
         """Feed everything kept to a fresh ledger; gives the number of messages. Raises: StateFileError."""
-        lines = self._path.read_text(encoding="utf-8").splitlines()
+        lines = self._path.read_bytes().splitlines()
         for number, line in enumerate(lines, 1):
             try:
                 entry = json.loads(line)

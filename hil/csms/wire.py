@@ -1,8 +1,10 @@
 """OCPP-J messages and schema checks, by the `ocpp` package; the only module here that imports it.
 
-The package lets malformed date-times pass (facts: ocpp_libraries), so they are checked here as well.
+The package lets malformed date-times pass (facts: ocpp_libraries), and Python's JSON lets NaN and Infinity pass; both
+are checked here as well.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -102,16 +104,18 @@ async def _check(message: Any, version: str) -> None:  # noqa: ANN401 - the pack
         await ocpp.messages.validate_payload(message, version)
     except OCPPError as error:
         raise WireError(error.code, str(error.details.get("cause", error.description))) from error
-    _check_dates(message.payload, _date_time_names(message.message_type_id, message.action, version))
+    _check_values(message.payload, _date_time_names(message.message_type_id, message.action, version))
 
 
-def _check_dates(value: object, names: frozenset[str], name: str = "") -> None:
+def _check_values(value: object, names: frozenset[str], name: str = "") -> None:
     if isinstance(value, dict):
         for key, inner in value.items():
-            _check_dates(inner, names, key)
+            _check_values(inner, names, key)
     elif isinstance(value, list):
         for inner in value:
-            _check_dates(inner, names, name)
+            _check_values(inner, names, name)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise WireError("FormatViolation", f"{name} is no JSON number: {value}")
     elif name in names and not _is_date_time(value):
         raise WireError("PropertyConstraintViolation", f"{name} is no date-time with a time zone: {value!r:.60}")
 

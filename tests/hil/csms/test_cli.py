@@ -101,6 +101,26 @@ async def test_sigterm_ends_the_process_with_stations_and_subscribers_connected(
             assert await running.wait() == 0
 
 
+async def test_sigterm_ends_the_process_although_a_subscriber_never_reads(tmp_path: Path) -> None:
+    async with process(tmp_path) as (running, ready, control):
+        await control.do("subscribe")
+        async with dialled(ready) as station:
+            for _ in range(30):
+                await station.ask("DataTransfer", {"vendorId": "v", "data": "x" * 100_000})
+        running.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(DEADLINE_S):
+            assert await running.wait() == 0
+
+
+async def test_a_client_that_closes_its_side_still_gets_its_answers(tmp_path: Path) -> None:
+    async with process(tmp_path) as (_, _, _):
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "control")
+        writer.write(b'{"id":1,"op":"stations"}\n')
+        writer.write_eof()
+        assert json.loads(await reader.read()) == {"id": 1, "ok": True, "result": {}}
+        writer.close()
+
+
 async def test_every_operation_answers(tmp_path: Path) -> None:
     async with process(tmp_path) as (running, ready, control), dialled(ready) as station:
         assert await control.do("token", token="TAG", status="Blocked", parent="P") == {

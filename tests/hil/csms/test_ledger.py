@@ -2,7 +2,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hil.csms.ledger import Ledger
@@ -118,6 +118,7 @@ def only(ledger: Ledger) -> LogicalTransaction:
     return transaction
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 4), min_size=2, max_size=12), st.booleans())
 def test_any_number_of_repeats_in_order_leaves_one_whole_transaction(copies: list[int], is_16: bool) -> None:
     last = len(copies) - 1
@@ -137,6 +138,7 @@ def test_any_number_of_repeats_in_order_leaves_one_whole_transaction(copies: lis
     assert transaction.repeats == sum(copies) - len(copies)
 
 
+@settings(deadline=None)
 @given(st.integers(2, 10), st.data())
 def test_a_missing_event_is_always_found(length: int, data: st.DataObject) -> None:
     missing = data.draw(st.integers(1, length - 1))
@@ -147,6 +149,7 @@ def test_a_missing_event_is_always_found(length: int, data: st.DataObject) -> No
     assert kinds(ledger) == ["seq_no_gap"]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 3), st.integers(0, 5))
 def test_a_changed_repeat_is_always_a_conflict(which: int, delta: int) -> None:
     steps = [event("Started", 0, 1), event("Updated", 1, 2), event("Updated", 2, 3), event("Ended", 3, 4)]
