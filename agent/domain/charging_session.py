@@ -112,7 +112,7 @@ class ChargingSession(SessionContext):
             case ev.BoardWasReset():
                 self.contactor_closed = None
             case ev.EvPluggedIn(simplified):
-                self.plugged = True
+                self.plugged, self.plugged_at_s = True, now.monotonic_s
                 self.asking = simplified
                 self._cause = Cause(TriggerReason.CABLE_PLUGGED_IN)
             case ev.EvUnplugged():
@@ -189,6 +189,11 @@ class ChargingSession(SessionContext):
         if self.state is SessionState.STOPPING and paused_until is not None:
             self._state_deadline_s = paused_until  # 6 s count from the moment the offer was withdrawn
 
+    @property
+    def accounted_register_wh(self) -> Decimal | None:
+        """The register up to which all energy is billed or reported."""
+        return self._watch.accounted_wh
+
     # ------------------------------------------------------------------ transaction
 
     def _view(self) -> SessionView:
@@ -248,10 +253,15 @@ class ChargingSession(SessionContext):
             self._forbid(ForbidReason.NOT_AUTHORIZED)
 
     def _do_offer(self) -> None:
-        self._actions += [OfferCurrent(self.limit_a), PermitPower()]
+        self._offer(self.limit_a)
+        self._do_permit()
 
     def _do_offer_again(self) -> None:
-        self._actions.append(OfferCurrent(self.limit_a))
+        self._offer(self.limit_a)
+
+    def _offer(self, current_a: float) -> None:
+        self._actions.append(OfferCurrent(current_a))
+        self.recorder.current_offered(current_a)
 
     def _do_permit(self) -> None:
         self._actions.append(PermitPower())
@@ -261,7 +271,7 @@ class ChargingSession(SessionContext):
             self._do_permit()
 
     def _do_withdraw(self) -> None:
-        self._actions.append(OfferCurrent(0))
+        self._offer(0.0)
 
     def _do_read_meter(self) -> None:
         self._actions.append(ReadMeter())

@@ -40,6 +40,8 @@ class SessionContext:
         self.session_number = 1
         """Counts drivers: grows when a car leaves and when an authorisation ends."""
         self.plugged = False
+        self.plugged_at_s = 0.0
+        """Monotonic time of the last plug-in."""
         self.asking = False
         self.contactor_closed: bool | None = None
         self.locked = False

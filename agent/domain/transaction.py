@@ -50,6 +50,8 @@ class TransactionState:
     remote_start_id: int | None = None
     last_sample_at: datetime | None = None
     plug_in: PlugInCounter | None = None
+    offered_current_a: float = 0.0
+    """What the board was last told to offer, A: the share of the supply it may still hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +94,15 @@ class TransactionRecorder:
     """Turns changes of the view into transaction facts."""
 
     def __init__(self, evse_id: int, restored: TransactionState | None = None) -> None:
-        self._evse_id = evse_id
+        self.evse_id = evse_id
         self.state = restored
         self.start_points = DEFAULT_START_POINTS
         self.stop_points = DEFAULT_STOP_POINTS
         self._points: frozenset[TxPoint] = frozenset(restored.points) if restored else frozenset()
         self.register_wh: Decimal | None = restored.last_register_wh if restored else None
         self._reading: MeterReading | None = None
+        self._plug_in: PlugInCounter | None = None
+        self._offered_current_a = restored.offered_current_a if restored else 0.0
 
     @property
     def is_open(self) -> bool:
@@ -115,8 +119,15 @@ class TransactionRecorder:
 
     def plug_in_counted(self, counter: PlugInCounter) -> None:
         """Remember the board's proof of this plug-in."""
+        self._plug_in = counter
         if self.state is not None:
             self.state = replace(self.state, plug_in=counter)
+
+    def current_offered(self, offered_current_a: float) -> None:
+        """Remember the offer, for the state that survives a crash and for samples."""
+        self._offered_current_a = offered_current_a
+        if self.state is not None:
+            self.state = replace(self.state, offered_current_a=offered_current_a)
 
     def observe(self, view: SessionView, cause: Cause, now: Instant, *, offline: bool) -> list[TransactionFact]:
         """Compare `view` with the one before and return what follows from it."""
@@ -139,13 +150,13 @@ class TransactionRecorder:
         """Tell a sample within the open transaction."""
         return self._update(view, cause, now, (sample,), offline=offline)
 
-    def _sample(self, context: ReadingContext, offered_current_a: float = 0.0) -> tuple[Sample, ...]:
-        return (Sample(context, self._reading, offered_current_a),) if self._reading else ()
+    def _sample(self, context: ReadingContext) -> tuple[Sample, ...]:
+        return (Sample(context, self._reading, self._offered_current_a),) if self._reading else ()
 
     def _start(self, view: SessionView, cause: Cause, now: Instant, *, offline: bool) -> TransactionStarted:
         self.state = TransactionState(
             transaction_id=str(uuid.uuid4()),
-            evse_id=self._evse_id,
+            evse_id=self.evse_id,
             next_seq_no=1,
             started_at=now.utc,
             start_register_wh=self.register_wh,
@@ -156,10 +167,12 @@ class TransactionRecorder:
             id_token=view.id_token,
             group_token=view.group_token,
             remote_start_id=view.remote_start_id,
+            plug_in=self._plug_in,
+            offered_current_a=self._offered_current_a,
         )
         return TransactionStarted(
             transaction_id=self.state.transaction_id,
-            evse_id=self._evse_id,
+            evse_id=self.evse_id,
             seq_no=0,
             at=now.utc,
             trigger=cause.trigger,
@@ -188,7 +201,7 @@ class TransactionRecorder:
         )
         return TransactionUpdated(
             transaction_id=state.transaction_id,
-            evse_id=self._evse_id,
+            evse_id=self.evse_id,
             seq_no=state.next_seq_no,
             at=now.utc,
             trigger=cause.trigger,
@@ -206,7 +219,7 @@ class TransactionRecorder:
         self.state = None
         return TransactionEnded(
             transaction_id=state.transaction_id,
-            evse_id=self._evse_id,
+            evse_id=self.evse_id,
             seq_no=state.next_seq_no,
             at=now.utc,
             trigger=cause.trigger,

@@ -19,6 +19,11 @@ class UnauthorisedEnergyWatch:
         self._threshold_wh = threshold_wh
         self._first = True
 
+    @property
+    def accounted_wh(self) -> Decimal | None:
+        """The register up to which all energy is accounted for."""
+        return self._accounted_wh
+
     def account(self, register_wh: Decimal | None) -> None:
         """Take everything up to this register as billed or reported."""
         if register_wh is not None:

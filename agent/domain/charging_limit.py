@@ -1,0 +1,64 @@
+"""How the station's supply is divided among its EVSEs.
+
+Invariant: the sum of what is committed never exceeds the supply. An EVSE is committed to the largest of what it was
+told to offer, what its board still offers, and what its car still draws; so another EVSE is raised only after a
+lowered one has really let go. Every EVSE counts on every phase: a single-phase car is taken as if on the busiest.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+STEP_A: Final = 0.1
+"""Offers are whole steps, rounded down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one EVSE wants of the supply and holds of it."""
+
+    evse_id: int
+    max_current_a: float
+    min_current_a: float
+    wants: bool
+    since: int
+    """Order of arrival: smaller came first."""
+    committed_a: float
+
+
+def _floor(current_a: float) -> float:
+    return int(current_a / STEP_A + 1e-9) * STEP_A
+
+
+def equal_shares(supply_a: float, claims: Sequence[Claim]) -> dict[int, float]:
+    """Divide the supply equally, nobody above their maximum, nobody below their minimum; who came last goes without.
+
+    Returns the share of every claim, A; 0 where there is none.
+    """
+    wanting = sorted((claim for claim in claims if claim.wants), key=lambda claim: claim.since)
+    while wanting and sum(claim.min_current_a for claim in wanting) > supply_a:
+        wanting.pop()
+    shares = {claim.evse_id: 0.0 for claim in claims}
+    left_a = supply_a
+    for position, claim in enumerate(sorted(wanting, key=lambda claim: claim.max_current_a)):
+        fair_a = left_a / (len(wanting) - position)
+        share_a = _floor(min(claim.max_current_a, max(fair_a, claim.min_current_a)))
+        shares[claim.evse_id] = share_a
+        left_a -= share_a
+    return shares
+
+
+def allowed_now(supply_a: float, claims: Sequence[Claim]) -> Mapping[int, float]:
+    """Limit of each claim at this moment: its share, but no more than the others have left free.
+
+    Lowering takes effect at once; raising waits until the commitment of others has gone down.
+    """
+    shares = equal_shares(supply_a, claims)
+    total_a = sum(claim.committed_a for claim in claims)
+    allowed = {}
+    for claim in claims:
+        free_a = supply_a - (total_a - claim.committed_a)
+        limit_a = _floor(max(0.0, min(shares[claim.evse_id], free_a)))
+        allowed[claim.evse_id] = limit_a
+        total_a += max(0.0, limit_a - claim.committed_a)  # two raises in one round must not use the same ampere
+    return allowed

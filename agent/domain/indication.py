@@ -1,0 +1,34 @@
+"""What the driver sees and hears in each state: one table."""
+
+from collections.abc import Collection
+from typing import Final
+
+from agent.domain.session_state import SessionState
+from hal.api import Buzzer, Fault, Indication, Light
+
+_STATES: Final[dict[SessionState, Indication]] = {
+    SessionState.UNKNOWN: Indication(Light.WHITE, blinking=True, buzzer=Buzzer.NONE, text="Starting up"),
+    SessionState.AVAILABLE: Indication(Light.GREEN, blinking=False, buzzer=Buzzer.NONE, text="Ready: plug in or tap"),
+    SessionState.AWAITING_AUTHORIZATION: Indication(Light.GREEN, True, Buzzer.NONE, "Plugged in: tap your card"),
+    SessionState.AWAITING_EV: Indication(Light.GREEN, True, Buzzer.ACCEPTED, "Accepted: plug in"),
+    SessionState.SUSPENDED_EVSE: Indication(Light.BLUE, True, Buzzer.NONE, "Waiting for power"),
+    SessionState.SUSPENDED_EV: Indication(Light.BLUE, True, Buzzer.NONE, "Waiting for the car"),
+    SessionState.CHARGING: Indication(Light.BLUE, False, Buzzer.NONE, "Charging"),
+    SessionState.STOPPING: Indication(Light.BLUE, True, Buzzer.NONE, "Stopping"),
+    SessionState.OPENING: Indication(Light.BLUE, True, Buzzer.NONE, "Stopping"),
+    SessionState.READING_METER: Indication(Light.BLUE, True, Buzzer.NONE, "Stopping"),
+    SessionState.FINISHING: Indication(Light.GREEN, True, Buzzer.NONE, "Finished: unplug"),
+    SessionState.FAULTED: Indication(Light.RED, False, Buzzer.NONE, "Out of order"),
+    SessionState.UNAVAILABLE: Indication(Light.YELLOW, False, Buzzer.NONE, "Not in service"),
+}
+REJECTED: Final = Indication(Light.RED, blinking=True, buzzer=Buzzer.REJECTED, text="Card not accepted")
+CHECKING: Final = Indication(Light.WHITE, blinking=True, buzzer=Buzzer.NONE, text="Checking your card")
+
+
+def indication_for(state: SessionState, faults: Collection[Fault]) -> Indication:
+    """Return what to show; a fault is named so that a driver on the phone can read it out."""
+    shown = _STATES[state]
+    if state is not SessionState.FAULTED or not faults:
+        return shown
+    first = min(fault.value for fault in faults)
+    return Indication(shown.light, shown.blinking, shown.buzzer, f"Out of order {first}"[:32])

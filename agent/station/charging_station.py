@@ -1,0 +1,288 @@
+"""The station: its EVSEs, what they share, and every request that a back-end can make (`StationCommands`)."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from agent.clock import Clock
+from agent.domain import events as ev
+from agent.domain.availability import Availability
+from agent.domain.device_model import DeviceModel
+from agent.domain.facts import Fact, Sample
+from agent.domain.session_state import EvseStatus
+from agent.domain.token_routing import choose_evse_for_start, choose_evse_for_token
+from agent.domain.vocabulary import Authorization, IdToken, StoppedReason, TriggerReason, TxPoint
+from agent.station.authorizer import Authorizer
+from agent.station.back_end import BackEnd
+from agent.station.commands import (
+    AvailabilityOutcome,
+    OpenTransaction,
+    RemoteStart,
+    RemoteStartOutcome,
+    ResetKind,
+    ResetOutcome,
+    UnlockOutcome,
+)
+from agent.station.evse import Evse
+from agent.station.journal import Journal
+from agent.station.sampling import TRIGGERED, SampleIntervals
+from agent.store.errors import StoreError
+
+logger = logging.getLogger(__name__)
+
+STOP_TIMEOUT_S: Final = 12.0
+"""All EVSEs have stopped by then: 6 s for the EV, 2 s for the contactor, 1.5 s for the meter, and some air."""
+_RESET_REASONS: Final = {ResetKind.SOFT: StoppedReason.SOFT_RESET}
+
+
+@dataclass(frozen=True, slots=True)
+class StationParts:
+    """What the station is built from."""
+
+    device_model: DeviceModel
+    journal: Journal
+    authorizer: Authorizer
+    availability: Availability
+    clock: Clock
+    keep_availability: Callable[[int, bool], None]
+    """Store the availability of an EVSE (0: the station)."""
+    restart: Callable[[], None]
+    """End this process so that it starts again."""
+
+
+class ChargingStation:
+    """Implements `StationCommands` for the back-end and `Surroundings` for the EVSEs."""
+
+    def __init__(self, parts: StationParts, back_end: BackEnd) -> None:
+        self._parts = parts
+        self._back_end = back_end
+        self._evses: dict[int, Evse] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._reset_pending = False
+        parts.journal.on_health(self._journal_health_changed)
+
+    def add(self, evses: Sequence[Evse]) -> None:
+        """Take the EVSEs in; once, before `run`."""
+        self._evses = {evse.evse_id: evse for evse in evses}
+
+    @property
+    def evses(self) -> Mapping[int, Evse]:
+        """EVSEs by id."""
+        return self._evses
+
+    def use_back_end(self, back_end: BackEnd) -> None:
+        """Take another back-end."""
+        self._back_end = back_end
+
+    async def run(self) -> None:
+        """Run all EVSEs for ever; returns only on cancellation."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            for evse in self._evses.values():
+                group.create_task(evse.run(), name=f"evse {evse.evse_id}")
+
+    # ------------------------------------------------------------------ Surroundings: what EVSEs need
+
+    @property
+    def is_online(self) -> bool:
+        """Whether the back-end is connected and has accepted us."""
+        return self._back_end.is_online
+
+    @property
+    def sample_intervals(self) -> SampleIntervals:
+        """How often samples are due."""
+        model = self.device_model
+        return SampleIntervals(
+            aligned_s=model.integer("AlignedDataCtrlr", "Interval"),
+            periodic_s=model.integer("SampledDataCtrlr", "TxUpdatedInterval"),
+        )
+
+    async def authorize(self, id_token: IdToken) -> Authorization:
+        """Decide about a token."""
+        return await self._parts.authorizer.authorize(id_token, self._back_end)
+
+    def status_changed(self, status: EvseStatus) -> None:
+        """Publish the status of an EVSE."""
+        self._back_end.publish_status(status)
+        if self._reset_pending and not self.open_transactions():
+            self._reset_pending = False
+            self._spawn_reset(StoppedReason.OTHER)
+
+    def sample_outside(self, evse_id: int, sample: Sample) -> None:
+        """Publish a sample that belongs to no transaction."""
+        self._back_end.publish_sample(evse_id, sample)
+
+    def record(self, evse_id: int, facts: tuple[Fact, ...], state: object | None) -> None:
+        """Journal facts and the open transaction."""
+        self._parts.journal.record(evse_id, facts, state, _log_journal_failure)
+
+    def note_register(self, evse_id: int, register_wh: Decimal) -> None:
+        """Keep the register up to which energy is accounted for."""
+        self._parts.journal.note_register(evse_id, register_wh, self._parts.clock.now().utc)
+
+    def _journal_health_changed(self, healthy: bool) -> None:  # noqa: FBT001 - the journal's callback
+        for evse in self._evses.values():
+            evse.post(ev.JournalHealthChanged(healthy))
+
+    # ------------------------------------------------------------------ tokens
+
+    def card_presented(self, id_token: IdToken, served: Sequence[int]) -> None:
+        """Hand a token at a reader to the EVSE that it is meant for."""
+        sessions = [self._evses[evse_id].session for evse_id in served if evse_id in self._evses]
+        chosen = choose_evse_for_token(sessions, id_token)
+        if chosen is None:
+            logger.info("token ignored: no EVSE served by this reader can use it")
+            return
+        self._evses[chosen].post(ev.TokenPresented(id_token))
+
+    # ------------------------------------------------------------------ StationCommands: what a back-end asks
+
+    @property
+    def evse_ids(self) -> tuple[int, ...]:
+        """The ids of all EVSEs, 1…N."""
+        return tuple(self._evses)
+
+    @property
+    def device_model(self) -> DeviceModel:
+        """Variables of the station."""
+        return self._parts.device_model
+
+    def evse_status(self, evse_id: int) -> EvseStatus | None:
+        """Return the present status; None while unknown or no such EVSE."""
+        evse = self._evses.get(evse_id)
+        return evse.status(self._parts.clock.now()) if evse else None
+
+    def station_fault(self) -> str | None:
+        """Return what keeps the whole station from working."""
+        return None if self._parts.journal.healthy else "journal_not_writable"
+
+    def open_transactions(self) -> tuple[OpenTransaction, ...]:
+        """Return transactions that have not ended."""
+        states = (evse.session.recorder.state for evse in self._evses.values())
+        return tuple(
+            OpenTransaction(state.transaction_id, state.evse_id, state.id_token, state.remote_start_id)
+            for state in states
+            if state is not None
+        )
+
+    def has_queued_facts(self, transaction_id: str | None = None) -> bool:
+        """Tell whether facts wait to be acknowledged."""
+        return self._parts.journal.has_queued(transaction_id)
+
+    async def remote_start(self, request: RemoteStart) -> RemoteStartOutcome:
+        """Start as if the token had been presented."""
+        evse = self._evses.get(request.evse_id) if request.evse_id is not None else self._free_evse()
+        if evse is None:
+            return RemoteStartOutcome(accepted=False, reason="no such EVSE, or none is free")
+        event = ev.RemoteStartRequested(
+            request.id_token,
+            request.group_token,
+            request.remote_start_id,
+            authorize_first=self.device_model.boolean("AuthCtrlr", "AuthorizeRemoteStart"),
+        )
+        open_state = evse.session.recorder.state
+        response = await evse.ask(event)
+        return RemoteStartOutcome(
+            accepted=response.accepted,
+            transaction_id=open_state.transaction_id if open_state is not None else None,
+            reason=response.reason,
+        )
+
+    def _free_evse(self) -> Evse | None:
+        chosen = choose_evse_for_start([evse.session for evse in self._evses.values()])
+        return None if chosen is None else self._evses[chosen]
+
+    async def remote_stop(self, transaction_id: str) -> bool:
+        """End this transaction; False if it is not open."""
+        return await self._stop(transaction_id, StoppedReason.REMOTE, TriggerReason.REMOTE_STOP)
+
+    async def deauthorize(self, transaction_id: str) -> None:
+        """Act on a refusal of the token of a running transaction. Source: OCPP 2.0.1 E05, 1.6 section 5.11."""
+        if self.device_model.boolean("TxCtrlr", "StopTxOnInvalidId"):
+            await self._stop(transaction_id, StoppedReason.DEAUTHORIZED, TriggerReason.DEAUTHORIZED)
+
+    async def _stop(self, transaction_id: str, reason: StoppedReason, trigger: TriggerReason) -> bool:
+        for evse in self._evses.values():
+            state = evse.session.recorder.state
+            if state is not None and state.transaction_id == transaction_id:
+                return (await evse.ask(ev.StopRequested(reason, trigger))).accepted
+        return False
+
+    async def change_availability(self, evse_id: int | None, *, operative: bool) -> AvailabilityOutcome:
+        """Make an EVSE (None: all, and the station) operative or not. Source: OCPP 2.0.1 G03, G04."""
+        if evse_id is not None and evse_id not in self._evses:
+            return AvailabilityOutcome.REJECTED
+        for changed_id in self._parts.availability.change(evse_id, operative=operative):
+            self._parts.keep_availability(changed_id, operative)
+        affected = [self._evses[evse_id]] if evse_id is not None else list(self._evses.values())
+        busy = any(evse.session.is_stoppable() for evse in affected)
+        for evse in affected:
+            evse.post(ev.OperativeChanged(self._parts.availability.operative(evse.evse_id)))
+        return AvailabilityOutcome.SCHEDULED if busy and not operative else AvailabilityOutcome.ACCEPTED
+
+    async def unlock(self, evse_id: int) -> UnlockOutcome:
+        """Release the plug, never with power on it."""
+        evse = self._evses.get(evse_id)
+        if evse is None:
+            return UnlockOutcome.UNKNOWN_CONNECTOR
+        return await evse.unlock()
+
+    async def reset(self, kind: ResetKind, evse_id: int | None = None) -> ResetOutcome:
+        """Restart the station: at once after ending what runs, or when nothing runs. Source: OCPP 2.0.1 B11, B12."""
+        if evse_id is not None:
+            return ResetOutcome.REJECTED
+        if kind is ResetKind.ON_IDLE and self.open_transactions():
+            self._reset_pending = True
+            return ResetOutcome.SCHEDULED
+        self._spawn_reset(_RESET_REASONS.get(kind, StoppedReason.IMMEDIATE_RESET))
+        return ResetOutcome.ACCEPTED
+
+    def _spawn_reset(self, reason: StoppedReason) -> None:
+        if self._group is not None:
+            self._group.create_task(self._reset(reason), name="reset")
+
+    async def _reset(self, reason: StoppedReason) -> None:
+        await self.stop_all(reason, TriggerReason.RESET_COMMAND)
+        self._parts.restart()
+
+    async def stop_all(self, reason: StoppedReason, trigger: TriggerReason) -> None:
+        """Ask every EVSE to stop in order, and wait until all have, or the time for it is over."""
+        for evse in self._evses.values():
+            if evse.session.is_stoppable():
+                await evse.ask(ev.StopRequested(reason, trigger))
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                for evse in self._evses.values():
+                    await evse.at_rest()
+        except TimeoutError:
+            logger.exception("not every EVSE has stopped in time")
+
+    async def read_sample(self, evse_id: int) -> Sample | None:
+        """Take a sample now; None if the meter is silent."""
+        evse = self._evses.get(evse_id)
+        return None if evse is None else await evse.fresh_sample(TRIGGERED.context)
+
+    async def trigger_transaction_sample(self, evse_id: int) -> bool:
+        """Report a sample of the open transaction; False if none is open."""
+        evse = self._evses.get(evse_id)
+        if evse is None or not evse.session.recorder.is_open:
+            return False
+        evse.post(TRIGGERED)
+        return True
+
+    async def clear_authorization_cache(self) -> bool:
+        """Forget cached authorisations."""
+        return self._parts.authorizer.clear()
+
+    def use_tx_points(self, start: frozenset[TxPoint], stop: frozenset[TxPoint]) -> None:
+        """Set where transactions begin and end from the next session on."""
+        for evse in self._evses.values():
+            evse.session.recorder.start_points = start
+            evse.session.recorder.stop_points = stop
+
+
+def _log_journal_failure(error: StoreError) -> None:
+    logger.error("journal not written error=%s", error)

@@ -1,0 +1,62 @@
+"""What an EVSE is given: its hardware, its timing, and what it needs of the station around it."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+from agent.domain.facts import Fact, Sample
+from agent.domain.session_state import EvseStatus
+from agent.domain.vocabulary import Authorization, IdToken
+from agent.station.metering import Metering
+from agent.station.sampling import SampleIntervals
+from hal.api import ConnectorLock, Indicator, PilotController
+
+
+@dataclass(frozen=True, slots=True)
+class EvseTiming:
+    """How often the loop renews the permission, and for how long."""
+
+    beat_s: float = 1.0
+    lease_s: float = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class EvseDevices:
+    """The hardware of one EVSE."""
+
+    board: PilotController
+    metering: Metering
+    max_current_a: float
+    lock: ConnectorLock | None = None
+    indicator: Indicator | None = None
+
+
+class FactStore(Protocol):
+    """Where facts and the open transaction go; never waits."""
+
+    def record(self, evse_id: int, facts: tuple[Fact, ...], state: object | None) -> None:
+        """Journal facts together with the open transaction's state (None: none is open)."""
+
+    def note_register(self, evse_id: int, register_wh: Decimal) -> None:
+        """Remember the register up to which energy is accounted for."""
+
+
+class Surroundings(Protocol):
+    """What an EVSE needs of the station around it."""
+
+    @property
+    def is_online(self) -> bool:
+        """Whether a back-end is there."""
+
+    @property
+    def sample_intervals(self) -> SampleIntervals:
+        """How often samples are due."""
+
+    async def authorize(self, id_token: IdToken) -> Authorization:
+        """Decide about a token; never raises for want of a back-end."""
+
+    def status_changed(self, status: EvseStatus) -> None:
+        """Publish."""
+
+    def sample_outside(self, evse_id: int, sample: Sample) -> None:
+        """Tell a sample that belongs to no transaction."""
