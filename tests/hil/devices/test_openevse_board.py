@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from hil.current_ramp import CurrentRamp
 from hil.devices.openevse_board import OpenEvseBoard
 from hil.devices.openevse_board_values import BoardModel, Eeprom
 from hil.devices.rapi_framing import encode_frame
 from hil.virtual_time import run_virtual
-from hil.world import CurrentRamp, EvseWorld, PilotLoad, Wiring
+from hil.world import EvseWorld, PilotLoad, Wiring
 
 
 class Rig:

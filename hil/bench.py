@@ -1,0 +1,201 @@
+"""The bench: EVSEs, readers and supply, operated by methods; the same in real and in virtual time.
+
+Every operation returns the JSON object that the control socket answers. What the bench sees goes to `subscribers` as
+events with monotonic time.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Any
+
+from hil.devices.openevse_board_values import BoardModel, Eeprom
+from hil.devices.rfid_reader import RfidReaderSimulator
+from hil.devices.vehicle import VehicleModel
+from hil.evse_bench import DeviceLine, EvseBench, MeterModel
+from hil.faults import ALL_KINDS, switch_for
+from hil.world import Emit, PilotLoad
+
+Result = dict[str, Any]
+
+
+class BenchError(ValueError):
+    """An operation that cannot be done; one sentence for whoever asked."""
+
+
+class Bench:
+    """Simulated hardware of one station; must be made on a running event loop."""
+
+    def __init__(
+        self, evses: int = 1, board_model: BoardModel | None = None, meter_model: MeterModel | None = None
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.subscribers: list[Callable[[Result], None]] = []
+        self.cable_changed: Callable[[int], None] = lambda _evse: None
+        """Called with the EVSE whose board cable was pulled or put back."""
+        self.evses = {
+            number: EvseBench(self._emitter(number), board_model, meter_model) for number in range(1, evses + 1)
+        }
+        self.reader = RfidReaderSimulator()
+        self.reader_line = DeviceLine(self.reader)
+        self.supplied = False
+
+    # -------------------------------------------------------------- operations
+
+    def plug_in(self, evse: int, **model: Any) -> Result:
+        """Plug a car in; the fields are those of `VehicleModel`."""
+        bench = self._evse(evse)
+        if bench.reset_on_plug_in:
+            bench.register_wh = Decimal(0)
+        bench.vehicle.plug_in(VehicleModel(**model))
+        self._emit(evse, "vehicle", {"plugged": True})
+        return {}
+
+    def plug_out(self, evse: int) -> Result:
+        """Pull the cable."""
+        self._evse(evse).vehicle.plug_out()
+        self._emit(evse, "vehicle", {"plugged": False})
+        return {}
+
+    def ev(self, evse: int, state: str, current_a: float | None = None, phases: int | None = None) -> Result:
+        """Let the car ask for B, C or D from now on, or fall asleep."""
+        vehicle = self._evse(evse).vehicle
+        if not vehicle.plugged:
+            raise BenchError(f"no car is plugged in at EVSE {evse}")
+        if state == "sleep":
+            vehicle.sleep()
+        elif state in {"B", "C", "D"}:
+            vehicle.demand(PilotLoad[state], current_a, phases)
+        else:
+            raise BenchError(f"ev state must be B, C, D or sleep, not {state!r}")
+        return {}
+
+    def swipe(
+        self, token: str, card_type: str = "ISO14443", reader: int = 1, evses: Sequence[int] | None = None
+    ) -> Result:
+        """Hold a card to the reader, which serves all EVSEs."""
+        if reader != 1:
+            raise BenchError(f"there is no reader {reader}; the bench has reader 1")
+        for evse in evses or ():
+            self._evse(evse)
+        if card_type not in {"ISO14443", "ISO15693"}:
+            raise BenchError(f"token type must be ISO14443 or ISO15693, not {card_type!r}")
+        try:
+            line = self.reader.present(token)
+        except ValueError:
+            raise BenchError("token must be an even number of hexadecimal digits") from None
+        self._emit(None, "swipe", {"reader": reader, "bytes": len(line)})
+        return {}
+
+    def fault(self, evse: int, kind: str) -> Result:
+        """Bring a fault in."""
+        return self._switch(evse, kind, on=True)
+
+    def clear(self, evse: int, kind: str | None = None) -> Result:
+        """Take a fault out, or every fault."""
+        for each in ALL_KINDS if kind is None else (kind,):
+            if kind is not None or each != "vent":
+                self._switch(evse, each, on=False)
+        return {}
+
+    def meter(
+        self,
+        evse: int,
+        energy_wh: float | None = None,
+        voltage_v: float | None = None,
+        frequency_hz: float | None = None,
+        reset_on_plug_in: bool | None = None,  # noqa: FBT001 - named on the wire
+    ) -> Result:
+        """Set registers of the meter."""
+        bench = self._evse(evse)
+        if energy_wh is not None:
+            bench.register_wh = Decimal(str(energy_wh))
+        if voltage_v is not None:
+            bench.world.change(voltage_v=voltage_v)
+        if frequency_hz is not None:
+            bench.frequency_hz = frequency_hz
+        if reset_on_plug_in is not None:
+            bench.reset_on_plug_in = reset_on_plug_in
+        return {"energy_wh": str(bench.register_wh)}
+
+    def state(self, evse: int | None = None) -> Result:
+        """Show one EVSE, or all."""
+        if evse is not None:
+            return {"evse": evse, **self._evse(evse).describe()}
+        return {"evses": {str(number): bench.describe() for number, bench in self.evses.items()}}
+
+    def power_on(self) -> Result:
+        """Give the whole bench its supply."""
+        self.supplied = self.reader_line.powered = True
+        for bench in self.evses.values():
+            bench.supply(on=True)
+        self._emit(None, "supply", {"on": True})
+        return {}
+
+    def power_cut(self) -> Result:
+        """Take the supply of the whole bench away; cars stay plugged in."""
+        self.supplied = self.reader_line.powered = False
+        for bench in self.evses.values():
+            bench.supply(on=False)
+        self._emit(None, "supply", {"on": False})
+        return {}
+
+    def ping(self) -> Result:
+        """Answer with the bench's time."""
+        return {"t": round(self._loop.time(), 6)}
+
+    # -------------------------------------------------------------- what outlives the process
+
+    def to_json(self) -> Result:
+        """Render registers, EEPROM and cars, to be put back by `restore`."""
+        return {str(number): _saved(bench) for number, bench in self.evses.items()}
+
+    def restore(self, saved: Result) -> None:
+        """Put registers, EEPROM and cars back, before the supply comes on."""
+        for number, bench in self.evses.items():
+            if (entry := saved.get(str(number))) is not None:
+                bench.register_wh = Decimal(entry["register_wh"])
+                bench.reset_on_plug_in = entry["reset_on_plug_in"]
+                vars(bench.eeprom).update(entry["eeprom"])
+                bench.vehicle.restore(entry["vehicle"])
+
+    # --------------------------------------------------------------
+
+    def _switch(self, evse: int, kind: str, *, on: bool) -> Result:
+        bench = self._evse(evse)
+        try:
+            switch = switch_for(kind)
+        except ValueError as error:
+            raise BenchError(str(error)) from None
+        pulled = bench.cable_pulled
+        switch(bench, on)
+        if bench.cable_pulled != pulled:
+            self.cable_changed(evse)
+        return {}
+
+    def _evse(self, number: int) -> EvseBench:
+        if number not in self.evses:
+            raise BenchError(f"there is no EVSE {number}; the bench has 1 to {len(self.evses)}")
+        return self.evses[number]
+
+    def _emitter(self, number: int) -> Emit:
+        return lambda event, fields: self._emit(number, event, fields)
+
+    def _emit(self, evse: int | None, event: str, fields: Result) -> None:
+        if not self.subscribers:
+            return
+        where = {} if evse is None else {"evse": evse}
+        message = {"event": event, **where, **fields, "t": round(self._loop.time(), 6)}
+        for subscriber in tuple(self.subscribers):
+            subscriber(message)
+
+
+def _saved(bench: EvseBench) -> Result:
+    eeprom: Eeprom = bench.eeprom
+    return {
+        "register_wh": str(bench.register_wh),
+        "reset_on_plug_in": bench.reset_on_plug_in,
+        "eeprom": {**asdict(eeprom), "total_wh": bench.board.control.counters.total_wh},
+        "vehicle": bench.vehicle.to_json(),
+    }

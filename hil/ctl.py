@@ -1,0 +1,71 @@
+"""`pilotline-bench ctl`: one control operation, or the event stream (runner)."""
+
+import json
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from hil.control import TEXT_FIELDS
+
+TIMEOUT_S = 10.0
+DONE, FAILED, WRONG_USAGE = 0, 1, 2
+
+
+def run_operation(control: Path, operation: str, words: Sequence[str], *, as_json: bool) -> int:
+    """Send one operation and print its result; gives the exit code."""
+    try:
+        request = {"id": 1, "op": operation, **parse_fields(words)}
+    except ValueError as error:
+        print(f"pilotline-bench ctl: {error}", file=sys.stderr)
+        return WRONG_USAGE
+    try:
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(TIMEOUT_S)
+            line.connect(str(control))
+            line.sendall(json.dumps(request).encode() + b"\n")
+            return _follow(line, subscribed=operation == "subscribe", as_json=as_json)
+    except KeyboardInterrupt:
+        return DONE
+    except OSError as error:
+        print(f"pilotline-bench ctl: no bench answers at {control} ({error}); is it served?", file=sys.stderr)
+        return FAILED
+
+
+def parse_fields(words: Sequence[str]) -> dict[str, Any]:
+    """Turn `key=value` words into fields; values are JSON where they can be. Raises: ValueError."""
+    fields: dict[str, Any] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise ValueError(f"{word!r} is not key=value")
+        fields[name] = value if name in TEXT_FIELDS else _value(value)
+    return fields
+
+
+def _value(text: str) -> Any:  # noqa: ANN401 - JSON
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _follow(line: socket.socket, *, subscribed: bool, as_json: bool) -> int:
+    lines = _lines(line)
+    answer = json.loads(next(lines, b"{}"))
+    if not answer.get("ok"):
+        print(f"pilotline-bench ctl: {answer.get('error', 'the bench closed the line')}", file=sys.stderr)
+        return FAILED
+    if not subscribed:
+        print(json.dumps(answer["result"], indent=None if as_json else 2))
+        return DONE
+    line.settimeout(None)
+    for event in lines:
+        print(event.decode().rstrip(), flush=True)
+    return DONE
+
+
+def _lines(line: socket.socket) -> Iterator[bytes]:
+    with line.makefile("rb") as stream:
+        yield from stream

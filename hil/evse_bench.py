@@ -1,0 +1,149 @@
+"""One EVSE on the bench: its electrical world, car, board, meter and indicator, and the lines they hang on.
+
+Each line is a `DeviceLine`: `output` takes the device's bytes, `receive` gives it bytes. A pulled cable, noise and a
+dark bench live here, because they are no business of the device.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal
+
+from hil.devices.indicator import IndicatorSimulator
+from hil.devices.meter_registers import MeterValues
+from hil.devices.modbus_meter import SimulatedMeter
+from hil.devices.openevse_board import OpenEvseBoard
+from hil.devices.openevse_board_values import BoardModel, Eeprom
+from hil.devices.rfid_reader import Line
+from hil.devices.vehicle import Vehicle
+from hil.world import Emit, EvseWorld
+
+MAX_PHASES = 3
+JUNK_MAX = 12
+
+
+class DeviceLine:
+    """A device and the line it hangs on; attach by setting `output`, feed by `receive`."""
+
+    def __init__(self, device: Line, seed: int = 0) -> None:
+        self.output: Callable[[bytes], None] = lambda _data: None
+        self.powered = True
+        self.noisy = False
+        self._device = device
+        self._random = random.Random(seed)
+        device.output = self._send
+
+    def receive(self, data: bytes) -> None:
+        """Bytes from the far end."""
+        if self.powered:
+            self._device.receive(self._disturb(data) if self.noisy else data)
+
+    def _send(self, data: bytes) -> None:
+        if self.powered:
+            self.output(self._disturb(data) if self.noisy else data)
+
+    def _disturb(self, data: bytes) -> bytes:
+        """Every other chunk comes with junk before it or a byte changed."""
+        match self._random.randrange(4):
+            case 0:
+                return self._random.randbytes(self._random.randint(1, JUNK_MAX)) + data
+            case 1 if data:
+                place = self._random.randrange(len(data))
+                return data[:place] + self._random.randbytes(1) + data[place + 1 :]
+            case _:
+                return data
+
+
+@dataclass(frozen=True, slots=True)
+class MeterModel:
+    """Which meter measures the EVSE."""
+
+    map_name: str = "eastron_sdm630"
+    unit: int = 1
+    framing: Literal["rtu", "tcp"] = "rtu"
+
+
+class EvseBench:
+    """One EVSE of the bench."""
+
+    def __init__(
+        self, emit: Emit, board_model: BoardModel | None = None, meter_model: MeterModel | None = None
+    ) -> None:
+        meter_model = meter_model if meter_model is not None else MeterModel()
+        loop = asyncio.get_running_loop()
+        self.world = EvseWorld(loop, emit)
+        self.eeprom = Eeprom()
+        self.board = OpenEvseBoard(self.world, emit, board_model, self.eeprom)
+        self.vehicle = Vehicle(self.world)
+        self.meter = SimulatedMeter(meter_model.map_name, meter_model.unit, meter_model.framing)
+        self.meter.set_source(self._meter_values)
+        self.indicator = IndicatorSimulator(emit)
+        self.board_line = DeviceLine(self.board)
+        self.meter_line = DeviceLine(self.meter)
+        self.indicator_line = DeviceLine(self.indicator)
+        self.cable_pulled = False
+        self.reset_on_plug_in = False
+        self.frequency_hz = 50.0
+        self._register_offset_wh = Decimal(0)
+
+    @property
+    def register_wh(self) -> Decimal:
+        """Import register of the meter, Wh."""
+        return self._register_offset_wh + self.world.energy_wh
+
+    @register_wh.setter
+    def register_wh(self, energy_wh: Decimal) -> None:
+        self._register_offset_wh = energy_wh - self.world.energy_wh
+
+    def supply(self, *, on: bool) -> None:
+        """Give supply to everything here, or take it."""
+        for line in (self.meter_line, self.indicator_line):
+            line.powered = on
+        if on:
+            self.world.change(supplied=True)
+            self.board.power_on()
+        else:
+            self.board.power_off()
+            self.world.change(supplied=False)
+
+    def describe(self) -> dict[str, Any]:
+        """Everything the `state` operation shows."""
+        world = self.world
+        high_v, low_v = world.pilot_voltage_v
+        delivered_wh = world.energy_wh
+        return {
+            "pilot_high_v": high_v,
+            "pilot_low_v": low_v,
+            "pilot_state": world.pilot_state,
+            "duty_percent": round(world.output.duty_percent, 3) if world.output.duty_percent else None,
+            "pilot_output": world.output.kind.value,
+            "contactor_closed": world.contactor_closed,
+            "current_a": round(world.current_a, 3),
+            "power_w": round(world.power_w, 1),
+            "voltage_v": world.voltage_v,
+            "delivered_wh": str(delivered_wh),
+            "meter": {"energy_wh": str(self._register_offset_wh + delivered_wh), "mode": self.meter.mode.value},
+            "vehicle": {
+                "plugged": self.vehicle.plugged,
+                "asleep": self.vehicle.asleep,
+                "state": world.load.name,
+                "session_wh": round(self.vehicle.session_energy_wh, 3),
+            },
+            "board": self.board.describe(),
+            "indicator": self.indicator.shown,
+            "faults": sorted(wiring.value for wiring in world.wiring),
+            "supplied": world.supplied,
+        }
+
+    def _meter_values(self) -> MeterValues:
+        world = self.world
+        current = tuple(world.current_a if phase < world.phases else 0.0 for phase in range(MAX_PHASES))
+        voltage = world.voltage_v if world.supplied else 0.0
+        return MeterValues(
+            energy_import_wh=self.register_wh,
+            voltage_v=(voltage,) * MAX_PHASES,
+            current_a=current,
+            frequency_hz=self.frequency_hz,
+        )

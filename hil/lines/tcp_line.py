@@ -1,0 +1,40 @@
+"""A Modbus TCP meter's line: a listening port on this machine (runner)."""
+
+import asyncio
+
+from hil.evse_bench import DeviceLine
+
+HOST = "127.0.0.1"
+READ_SIZE = 4096
+
+
+class TcpLine:
+    """Serves one device to one or more clients; replies go to the client that spoke last."""
+
+    def __init__(self, line: DeviceLine) -> None:
+        self._line = line
+        self._server: asyncio.Server | None = None
+        self.port = 0
+
+    async def open(self, port: int = 0) -> None:
+        """Listen at this port, or at a free one if it is 0 or taken."""
+        try:
+            self._server = await asyncio.start_server(self._serve, HOST, port)
+        except OSError:
+            self._server = await asyncio.start_server(self._serve, HOST, 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._server is not None:
+            self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(READ_SIZE):
+                self._line.output = writer.write
+                self._line.receive(data)
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()

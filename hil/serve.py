@@ -1,0 +1,185 @@
+"""`pilotline-bench serve`: the bench on pseudo-terminals, until SIGTERM (runner).
+
+A bench that starts again continues: registers, EEPROM and plugged cars come from DIR/bench_state.json; the board was
+dark meanwhile. The state is saved after every change and each second while energy flows, so a kill loses little.
+"""
+
+import asyncio
+import json
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hil.agent_toml import StationPlan, agent_toml
+from hil.bench import Bench
+from hil.bench_state import load_state, save_state
+from hil.control import Control
+from hil.control_socket import ControlSocket
+from hil.evse_bench import DeviceLine, MeterModel
+from hil.lines.pty_line import PtyLine
+from hil.lines.tcp_line import TcpLine
+
+STATE_FILE = "bench_state.json"
+SAVE_DELAY_S = 0.05
+SAVE_INTERVAL_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """What the command line asks for."""
+
+    directory: Path
+    evses: int
+    meter_map: str
+    control: Path
+    csms_url: str
+    ocpp_versions: tuple[str, ...]
+    meter_over_tcp: bool = False
+    overwrite: bool = False
+
+
+async def serve(options: ServeOptions) -> None:
+    """Serve until SIGTERM, SIGINT or `shutdown`. Raises: OSError, ValueError, BenchStateError."""
+    options.directory.mkdir(parents=True, exist_ok=True)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    bench = Bench(options.evses, meter_model=MeterModel(options.meter_map, framing=_framing(options)))
+    served = _ServedBench(bench, options)
+    control = ControlSocket(bench, Control(bench, stop.set), options.control)
+    try:
+        await served.open()
+        await control.open()
+        print(json.dumps(served.ready()), flush=True)
+        await stop.wait()
+    finally:
+        control.close()
+        served.close()
+
+
+def _framing(options: ServeOptions) -> Any:  # noqa: ANN401 - a literal that mypy widens to str
+    return "tcp" if options.meter_over_tcp else "rtu"
+
+
+class _ServedBench:
+    """The lines of one bench and its state file."""
+
+    def __init__(self, bench: Bench, options: ServeOptions) -> None:
+        self._bench = bench
+        self._options = options
+        self._state_path = options.directory / STATE_FILE
+        self._ptys: dict[str, PtyLine] = {}
+        self._tcp: dict[int, TcpLine] = {}
+        self._save_timer: asyncio.TimerHandle | None = None
+        self._ever_opened = False
+
+    async def open(self) -> None:
+        """Open every line, put the state back, give supply, write the configuration."""
+        state = load_state(self._state_path)
+        self._bench.restore(state.get("evses", {}))
+        for number, evse in self._bench.evses.items():
+            self._attach(f"evse{number}/board", evse.board_line)
+            self._attach(f"evse{number}/indicator", evse.indicator_line)
+            if self._options.meter_over_tcp:
+                self._tcp[number] = TcpLine(evse.meter_line)
+                await self._tcp[number].open(state.get("tcp_ports", {}).get(str(number), 0))
+            else:
+                self._attach(f"evse{number}/meter", evse.meter_line)
+        self._attach("reader1", self._bench.reader_line)
+        self._bench.cable_changed = self._cable_changed
+        self._bench.subscribers.append(self._save_soon)
+        self._ever_opened = True
+        self._bench.power_on()
+        self._write_configuration()
+        self._save()
+
+    def ready(self) -> dict[str, Any]:
+        """Render the line that says where everything is."""
+        directory = self._options.directory
+        return {
+            "ready": True,
+            "dir": str(directory),
+            "control": str(self._options.control),
+            "config": str(directory / "agent.toml"),
+            "reader1": str(directory / "reader1"),
+            "evses": {
+                str(number): {
+                    name: str(directory / f"evse{number}" / name)
+                    for name in ("board", "meter", "indicator")
+                    if f"evse{number}/{name}" in self._ptys
+                }
+                | ({"meter_tcp_port": self._tcp[number].port} if number in self._tcp else {})
+                for number in self._bench.evses
+            },
+        }
+
+    def close(self) -> None:
+        """Save and take every line away."""
+        if self._ever_opened:
+            self._save()
+        for pty in self._ptys.values():
+            pty.close()
+        for tcp in self._tcp.values():
+            tcp.close()
+
+    def _attach(self, name: str, line: DeviceLine) -> None:
+        pty = PtyLine(self._options.directory / name, line.receive)
+        line.output = self._saving_first(pty)
+        pty.open()
+        self._ptys[name] = pty
+
+    def _saving_first(self, pty: PtyLine) -> Callable[[bytes], None]:
+        """Never tell a register or counter that a kill could take back."""
+
+        def write(data: bytes) -> None:
+            if self._flowing():
+                self._save()
+            pty.write(data)
+
+        return write
+
+    def _flowing(self) -> bool:
+        return any(evse.world.current_a > 0 for evse in self._bench.evses.values())
+
+    def _cable_changed(self, evse: int) -> None:
+        pty = self._ptys[f"evse{evse}/board"]
+        if self._bench.evses[evse].cable_pulled:
+            pty.close()
+        else:
+            pty.open()
+
+    def _write_configuration(self) -> None:
+        path = self._options.directory / "agent.toml"
+        if path.exists() and not self._options.overwrite:
+            return
+        plan = StationPlan(
+            directory=self._options.directory,
+            evses=self._options.evses,
+            meter_map=self._options.meter_map,
+            csms_url=self._options.csms_url,
+            ocpp_versions=self._options.ocpp_versions,
+            tcp_ports=tuple(line.port for line in self._tcp.values()),
+        )
+        path.write_text(agent_toml(plan), "utf-8")
+
+    def _save_soon(self, _event: dict[str, Any]) -> None:
+        delay_s = SAVE_DELAY_S
+        if self._save_timer is None or self._save_timer.when() > asyncio.get_running_loop().time() + delay_s:
+            self._plan_save(delay_s)
+
+    def _plan_save(self, delay_s: float) -> None:
+        if self._save_timer is not None:
+            self._save_timer.cancel()
+        self._save_timer = asyncio.get_running_loop().call_later(delay_s, self._save)
+
+    def _save(self) -> None:
+        if self._save_timer is not None:
+            self._save_timer.cancel()
+            self._save_timer = None
+        ports = {str(number): line.port for number, line in self._tcp.items()}
+        save_state(self._state_path, {"evses": self._bench.to_json(), "tcp_ports": ports})
+        if self._flowing():
+            self._plan_save(SAVE_INTERVAL_S)
