@@ -79,6 +79,8 @@ def float32_step(value: Decimal) -> Decimal:
     """Distance from `value` to the next float32 above it, in the unit of `value`."""
     _, exponent = math.frexp(float(value))
     step_exponent = max(exponent - _FLOAT32_MANTISSA_BITS, _FLOAT32_MIN_STEP_EXPONENT)
+    if not value:
+        step_exponent = _FLOAT32_MIN_STEP_EXPONENT
     return Decimal(math.ldexp(1.0, step_exponent))
 
 
