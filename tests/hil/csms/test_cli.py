@@ -7,16 +7,18 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from hil.csms.cli import main
 from hil.csms.station_link import Connection
-from tests.hil.csms.messages import start_16, stop_16
+from tests.hil.csms.messages import BOOT_16, start_16, stop_16
 from tests.hil.csms.station import BareStation
 
 Json = dict[str, Any]
@@ -147,6 +149,30 @@ async def test_every_operation_answers(tmp_path: Path) -> None:
         assert await running.wait() == 0
 
 
+async def test_a_password_set_at_run_time_holds_for_the_next_connection(tmp_path: Path) -> None:
+    async with process(tmp_path) as (_, ready, control), dialled(ready) as station:
+        await control.do("password", identity="CP1", password="secret")
+        await station.ask("Heartbeat", {})
+        with pytest.raises(InvalidStatus):
+            async with dialled(ready):
+                pass
+        await control.do("password", identity="CP1")
+        async with dialled(ready):
+            pass
+
+
+async def test_boot_time_can_be_shifted_fixed_or_missing(tmp_path: Path) -> None:
+    options = ["--boot-status", "none", "--heartbeat-interval", "9"]
+    async with process(tmp_path, *options) as (_, ready, control), dialled(ready) as station:
+        await station.say("BootNotification", BOOT_16)
+        await control.do("boot", current_time="2001-01-01T00:00:00Z")
+        assert await station.ask("Heartbeat", {}) == {"currentTime": "2001-01-01T00:00:00Z"}
+        await control.do("boot", status="Accepted", current_time="now", clock_offset_s=86400 * 365)
+        boot = await station.ask("BootNotification", BOOT_16)
+    assert boot["interval"] == 9
+    assert datetime.fromisoformat(boot["currentTime"]) > datetime.now(UTC) + timedelta(days=364)
+
+
 async def test_script_sets_what_an_action_meets_and_clears_it(tmp_path: Path) -> None:
     async with process(tmp_path) as (_, ready, control), dialled(ready) as station:
         steps = [{"answer": "error", "error_code": "GenericError", "times": 1}, {"answer": "reject", "times": 1}]
@@ -181,29 +207,29 @@ async def test_subscribe_streams_frames_with_monotonic_times(tmp_path: Path) -> 
     assert times == sorted(times)
 
 
-@pytest.mark.parametrize(
-    ("line", "error"),
-    [
-        ("{", "not JSON"),
-        ("[]", "object with `op`"),
-        ('{"id":1,"op":"fly"}', "unknown op 'fly'"),
-        ('{"id":1,"op":"drop","identity":"CP9"}', "CP9 is not connected"),
-        ('{"id":1,"op":"drop","wings":2}', "wings"),
-        ('{"id":1,"op":"script","behaviour":{"anser":1}}', "unknown behaviour field 'anser'"),
-        ('{"id":1,"op":"script","behaviour":{"answer":"maybe"}}', "maybe"),
-        ('{"id":1,"op":"script","behaviour":{"delay_s":"x"}}', "delay_s"),
-        ('{"id":1,"op":"script","behaviour":3}', "behaviour"),
-        ('{"id":1,"op":"boot","status":"Perhaps"}', "Pending"),
-        ('{"id":1,"op":"token","token":5}', "token"),
-        ('{"id":1,"op":"log","since":"x"}', "log"),
-    ],
-)
-async def test_bad_requests_are_answered_and_survived(tmp_path: Path, line: str, error: str) -> None:
+BAD_REQUESTS = [
+    ("{", "not JSON"),
+    ("[]", "object with `op`"),
+    ('{"id":1,"op":"fly"}', "unknown op 'fly'"),
+    ('{"id":1,"op":"drop","identity":"CP9"}', "CP9 is not connected"),
+    ('{"id":1,"op":"drop","wings":2}', "wings"),
+    ('{"id":1,"op":"script","behaviour":{"anser":1}}', "unknown behaviour field 'anser'"),
+    ('{"id":1,"op":"script","behaviour":{"answer":"maybe"}}', "maybe"),
+    ('{"id":1,"op":"script","behaviour":{"delay_s":"x"}}', "delay_s"),
+    ('{"id":1,"op":"script","behaviour":3}', "behaviour"),
+    ('{"id":1,"op":"boot","status":"Perhaps"}', "Pending"),
+    ('{"id":1,"op":"token","token":5}', "token"),
+    ('{"id":1,"op":"log","since":"x"}', "log"),
+]
+
+
+async def test_bad_requests_are_answered_by_name_and_survived(tmp_path: Path) -> None:
     async with process(tmp_path) as (_, _, control):
-        await control.write(line)
-        answer = await control.line()
-        assert answer["ok"] is False
-        assert error in answer["error"]
+        for line, error in BAD_REQUESTS:
+            await control.write(line)
+            answer = await control.line()
+            assert answer["ok"] is False
+            assert error in answer["error"]
         assert (await control.do("stations"))["result"] == {}
 
 
