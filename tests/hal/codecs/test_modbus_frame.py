@@ -1,0 +1,94 @@
+"""Frames from the Modbus specification, byte by byte."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hal.api import BadFrameError
+from hal.codecs.modbus_frame import Framing, OutOfStepError, ReadExchange, ReadRequest, Refused, Registers
+
+REQUEST = ReadRequest(unit=1, function=4, address=0x48, count=2)
+RTU_REQUEST = bytes.fromhex("01 04 0048 0002 F1DD")
+RTU_REFUSAL = bytes.fromhex("01 84 02 C2C1")
+TCP_REPLY = bytes.fromhex("0007 0000 0007 01 04 04 43660000")
+
+
+def crc(body: bytes) -> bytes:
+    """CRC-16 of Modbus over serial line V1.02, 6.2.2, bit by bit."""
+    register = 0xFFFF
+    for byte in body:
+        register ^= byte
+        for _ in range(8):
+            register = register >> 1 ^ (0xA001 if register & 1 else 0)
+    return register.to_bytes(2, "little")
+
+
+def exchange(framing: Framing) -> ReadExchange:
+    return ReadExchange(framing, REQUEST, 7)
+
+
+def test_requests_are_framed_as_the_specification_shows() -> None:
+    assert exchange("rtu").frame == RTU_REQUEST
+    assert exchange("tcp").frame == bytes.fromhex("0007 0000 0006 01 04 0048 0002")
+
+
+def test_a_reply_is_read() -> None:
+    body = bytes.fromhex("01 04 04 43660000")
+    assert exchange("rtu").feed(body + crc(body)) == Registers((0x4366, 0))
+    assert exchange("tcp").feed(TCP_REPLY) == Registers((0x4366, 0))
+
+
+def test_an_exception_is_read() -> None:
+    assert exchange("rtu").feed(RTU_REFUSAL) == Refused(2)
+    assert exchange("tcp").feed(bytes.fromhex("0007 0000 0003 01 84 0B")) == Refused(11)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    ["0006 0000 0007 01 04 04 43660000", "0007 0000 0007 02 04 04 43660000", "0007 0000 0007 01 03 04 43660000",
+     "0007 0000 0005 01 04 02 4366", "0007 0000 0009 01 04 04 4366000011", "0007 0000 0003 01 83 02"],
+    ids=["transaction", "unit", "function", "count", "length", "exception_of_other_function"],
+)  # fmt: skip
+def test_a_tcp_reply_to_something_else_is_dropped_and_the_right_one_behind_it_found(reply: str) -> None:
+    searching = exchange("tcp")
+    data = bytes.fromhex(reply)
+    size = 6 + int.from_bytes(data[4:6], "big")
+    assert searching.feed(data[:size].ljust(size, b"\x11")) is None
+    assert searching.dropped == 1
+    assert searching.feed(TCP_REPLY) == Registers((0x4366, 0))
+
+
+@pytest.mark.parametrize("header", ["0007 0001 0007 01", "0007 0000 0001 01", "0007 0000 FFFF 01"])
+def test_a_tcp_stream_that_is_no_modbus_stream_is_given_up(header: str) -> None:
+    with pytest.raises(OutOfStepError):
+        exchange("tcp").feed(bytes.fromhex(header))
+
+
+def test_a_line_that_never_stops_talking_is_given_up() -> None:
+    with pytest.raises(BadFrameError):
+        exchange("rtu").feed(b"\x01" * 5000)
+
+
+@given(st.binary(max_size=60), st.integers(1, 9))
+def test_a_good_rtu_reply_is_found_behind_any_junk_however_it_is_cut(junk: bytes, piece: int) -> None:
+    body = bytes.fromhex("01 04 04 43660000")
+    searching = exchange("rtu")
+    data = junk + body + crc(body)
+    found = [searching.feed(data[i : i + piece]) for i in range(0, len(data), piece)]
+    assert any(reply is not None for reply in found)
+
+
+@given(st.sampled_from(["rtu", "tcp"]), st.lists(st.binary(max_size=30), max_size=6))
+def test_no_bytes_raise_anything_but_a_bad_frame(framing: Framing, parts: list[bytes]) -> None:
+    searching = exchange(framing)
+    try:
+        replies = [searching.feed(part) for part in parts]
+    except BadFrameError:
+        return
+    assert all(reply is None or isinstance(reply, Registers | Refused) for reply in replies)
+
+
+@pytest.mark.parametrize("field", [{"unit": 256}, {"function": 6}, {"count": 0}, {"count": 126}, {"address": 0xFFFF}])
+def test_what_no_frame_can_carry_is_refused(field: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="no such Modbus read"):
+        ReadRequest(**({"unit": 1, "function": 4, "address": 0, "count": 2} | field))
