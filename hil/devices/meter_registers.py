@@ -129,12 +129,15 @@ def encode(value: Decimal | None, kind: str, step: Decimal, rounding: str = ROUN
         return _words(_iskra(value))
     if kind == "acc32":
         return _words(struct.pack(">I", 0 if value is None else _rounded(value / step, rounding) % 2**32))
-    bits = 16 * REGISTERS.get(kind, 2)
-    if value is None:
-        raw = 2**bits - 1 if kind.startswith("u") else 2 ** (bits - 1) - 1
-    else:
-        raw = _rounded(value / step, rounding)
-    return _words(struct.pack(_INTEGER_FORMATS[kind], raw))
+    return _words(struct.pack(_INTEGER_FORMATS[kind], _integer(value, kind, step, rounding)))
+
+
+def _integer(value: Decimal | None, kind: str, step: Decimal, rounding: str) -> int:
+    """Raw integer; what is absent or does not fit shows as "not available"."""
+    signed = not kind.startswith("u")
+    highest = 2 ** (16 * REGISTERS.get(kind, 2) - signed) - 1
+    raw = highest if value is None else _rounded(value / step, rounding)
+    return raw if (-highest - 1) * signed <= raw <= highest else highest
 
 
 def _rounded(value: Decimal, rounding: str) -> int:

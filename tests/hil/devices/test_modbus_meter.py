@@ -174,6 +174,8 @@ def test_sunspec_model_is_reached_by_walking_from_the_mark() -> None:
         (Decimal(-16), "iskra_t6", Decimal(1), (0xFDFF, 0xC180)),
         (None, "uint64", Decimal(1), (0xFFFF,) * 4),
         (None, "int32", Decimal(1), (0x7FFF, 0xFFFF)),
+        (Decimal(40_000), "int16", Decimal(1), (0x7FFF,)),
+        (Decimal(-1), "uint16", Decimal(1), (0xFFFF,)),
         (None, "acc32", Decimal(1), (0, 0)),
     ],
 )
