@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
 
+import hal
 from agent.config_errors import KeyPath, key_text
 from agent.config_tables import AgentConfig, EvseConfig
 
 _VENDOR_LENGTH_16 = 20  # OCPP 1.6 BootNotification.req: chargePointVendor CiString20Type
+_METER_MAPS = Path(hal.__file__).with_name("meters")
 _BASIC_AUTHENTICATION = (1, 2)
 _TLS = (2, 3)
 _MUTUAL_TLS = 3
@@ -113,11 +116,14 @@ def _check_evses(config: AgentConfig, refuse: _Refuse) -> None:
             refuse(("evse", index, "id"), f"{index + 1}: EVSEs are numbered 1 to {len(config.evse)} without gaps")
         if evse.phases > config.station.phases:
             refuse(("evse", index, "phases"), f"at most station.phases ({config.station.phases})")
-        _check_meter_line(index, evse, refuse)
+        _check_meter(index, evse, refuse)
 
 
-def _check_meter_line(index: int, evse: EvseConfig, refuse: _Refuse) -> None:
+def _check_meter(index: int, evse: EvseConfig, refuse: _Refuse) -> None:
     meter = evse.meter
+    maps = sorted(file.stem for file in _METER_MAPS.glob("*.toml"))
+    if meter.map not in maps:
+        refuse(("evse", index, "meter", "map"), "one of " + ", ".join(maps))
     if (meter.port is None) == (meter.host is None):
         refuse(("evse", index, "meter", "port"), "either port (serial) or host (TCP)")
 

@@ -14,6 +14,7 @@ from agent.version import VERSION
 Scalar = str | int | float | bool
 
 _BAUDRATES = Choice(1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
+_PROTECTIONS = Choice("diode", "ventilation", "ground", "stuck_relay", "ground_fault_test", "temperature")
 _DAY_S = 86_400
 _flag = partial(setting, Flag())
 
@@ -118,7 +119,7 @@ class BoardConfig:
     baudrate: int = setting(_BAUDRATES, "line speed, bit/s", default=115_200)
     poll_interval_s: float = setting(Number(0.05, 10, "s"), "time between polls, s", default=1.0)
     allow_protection_off: tuple[str, ...] = setting(
-        Listing(Text(40, "a protection's name")), "protections of the board that may be switched off", default=()
+        Listing(_PROTECTIONS), "protections of the board that may be switched off", default=()
     )
     accept_host_loss: bool = _flag("use a board that does nothing when Linux falls silent", default=False)
 
@@ -175,9 +176,9 @@ class ReaderConfig:
     baudrate: int = setting(_BAUDRATES, "line speed, bit/s", default=9600)
     evses: tuple[int, ...] = setting(Listing(Number(1, 99, whole=True)), "EVSEs it serves; empty = all", default=())
     uid_case: str = setting(Choice("upper", "lower"), "case in which the UID is reported", default="upper")
-    byte_order: str = setting(Choice("as_sent", "reversed"), "byte order of the UID", default="as_sent")
+    byte_order: str = setting(Choice("msb", "lsb"), "byte order in which the reader sends", default="msb")
     uid_lengths: tuple[int, ...] = setting(
-        Listing(Number(1, 18, "bytes", whole=True), min_items=1), "accepted UID lengths, bytes", default=(4, 7, 8, 10)
+        Listing(Number(1, 18, "bytes", whole=True), min_items=1), "accepted UID lengths, bytes", default=(4, 7, 10)
     )
     token_type: str = setting(Choice("ISO14443", "ISO15693"), "what the reader reads", default="ISO14443")
 

@@ -14,6 +14,7 @@ from jsonschema_rs import Draft202012Validator
 from agent.config import AgentConfig, ConfigError, config_json_schema, describe_error, load_config
 from agent.config_check import check_command
 from agent.config_errors import Origin
+from hal.codecs.rapi_values import PROTECTIONS
 
 ROOT = Path(__file__).parents[2]
 GOOD = """\
@@ -169,6 +170,7 @@ REFUSALS = [
     ("unit = 2", "unit = 248", "evse[2].meter.unit", "a whole number from 1 to 247"),
     ("unit = 2", "unit = 2.0", "evse[2].meter.unit", "a whole number"),
     ("unit = 2", "unit = true", "evse[2].meter.unit", "a whole number"),
+    ("eastron_sdm120", "eastron_sdm999", "evse[2].meter.map", "eastron_sdm630"),
     ("unit = 2", "unit = 1", "evse[2].meter.unit", "a unit of its own"),
     ("unit = 2", "baudrate = 19200\nunit = 2", "evse[2].meter", "the same line"),
     ("max_current_a = 16", "max_current_a = 5.9", "evse[1].max_current_a", "from 6 to 80 A"),
@@ -290,6 +292,13 @@ def test_mutual_tls_needs_certificate_and_key(tmp_path: Path) -> None:
 def test_an_iana_time_zone_is_accepted(tmp_path: Path) -> None:
     zone = load(tmp_path, GOOD.replace("phases = 3", 'phases = 3\ntime_zone = "Europe/Berlin"')).station.time_zone
     assert zone == "Europe/Berlin"
+
+
+def test_every_protection_that_the_board_names_can_be_allowed_and_no_other(tmp_path: Path) -> None:
+    names = json.dumps(list(PROTECTIONS.values()))
+    allowed = load(tmp_path, GOOD.replace("[evse.board]", f"[evse.board]\nallow_protection_off = {names}", 1))
+    assert allowed.evse[0].board.allow_protection_off == tuple(PROTECTIONS.values())
+    refusal(tmp_path, GOOD.replace("[evse.board]", '[evse.board]\nallow_protection_off = ["fuse"]', 1))
 
 
 def test_the_published_schema_is_current_and_valid() -> None:
