@@ -9,12 +9,13 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from hal.api import HardwareFault
 
+MAP_DIRECTORY = Path(__file__).parent
 DEFAULT_MAX_REGISTERS = 60
 """Registers asked for at once if the map states no limit; the protocol allows 125."""
 PROTOCOL_MAX_REGISTERS = 125
@@ -76,8 +77,7 @@ class RegisterMap:
 
 def meter_names() -> tuple[str, ...]:
     """Names of all maps, sorted."""
-    directory = files("hal.meters")
-    return tuple(sorted(file.name.removesuffix(".toml") for file in directory.iterdir() if file.name.endswith(".toml")))
+    return tuple(sorted(file.stem for file in MAP_DIRECTORY.glob("*.toml")))
 
 
 def load_register_map(name: str, *, billing: bool = True, allow_coarse_register: bool = False) -> RegisterMap:
@@ -91,7 +91,7 @@ def load_register_map(name: str, *, billing: bool = True, allow_coarse_register:
         near = difflib.get_close_matches(name, names, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
         raise ValueError(f"no register map named {name!r}; {hint}")
-    register_map = parse_register_map(name, (files("hal.meters") / f"{name}.toml").read_text("utf-8"))
+    register_map = parse_register_map(name, (MAP_DIRECTORY / f"{name}.toml").read_text("utf-8"))
     if allow_coarse_register and register_map.billing_refused is None:
         register_map = replace(register_map, bills=True)
     if billing and not register_map.bills:
