@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
+from dataclasses import replace
 from typing import Final
 
 from hal.api import Buzzer, Indication, PortError
@@ -16,7 +17,7 @@ _LONGEST_RETRY_S: Final = 5.0
 
 
 class LineIndicator:
-    """One display on one line; implements `Indicator`. While the line is down the latest indication wins."""
+    """One display on one line; implements `Indicator`. While the line is down the latest indication wins; no sound is made late."""
 
     def __init__(self, port: Port) -> None:
         self._port = port
@@ -41,7 +42,7 @@ class LineIndicator:
                 retry_s = _FIRST_RETRY_S
                 self._is_open = True
                 if self._shown is not None:
-                    self._port.write(_line(self._shown))
+                    self._port.write(_line(replace(self._shown, buzzer=Buzzer.NONE)))
                 while True:
                     await self._port.read()
             except PortError as error:

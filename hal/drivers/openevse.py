@@ -7,8 +7,8 @@ How the interface maps to this board:
 * `forbid_power` writes `$FD` in the call itself, holds F until the contactor is seen open and for 300 ms, then sleeps.
   It writes nothing if the board stands open in a fault of its own, or is asleep with its contactor seen open.
 * `forbid_power(EV_STOPPED)` leaves the enabling and the offer: the board opens by itself when the EV leaves C. That is
-  verified; if the EV comes back without a new permission, the board is disabled after `RETURN_GRACE_S`, which is
-  shorter than its own B->C to relay time.
+  verified; if the EV comes back and no new permission follows within `RETURN_GRACE_S`, `$FD` is written. The board
+  hears it after its self-test (1.3 s after B->C), so it may close for one turn of its loop before it opens.
 * A board found enabled at start is left as it is until the agent decides, for `adoption_grace_s` at most.
 * Pilot state F that the driver commanded is not reported; what the EV did meanwhile is.
 Source: facts: rapi_openevse.
@@ -135,8 +135,7 @@ class OpenEvseBoard:
     def permit_power(self, until_s: float) -> None:
         """Let the board be enabled until this monotonic time; the expiry is kept by a timer of its own."""
         self._steering.permit(until_s, _now_s())
-        if self._lease_timer is None:
-            self._lease_timer = asyncio.get_running_loop().call_at(until_s, self._lease_ended)
+        self._arm_lease()
         self._wake.set()
 
     def forbid_power(self, reason: ForbidReason) -> None:
@@ -243,6 +242,8 @@ class OpenEvseBoard:
     def _tell(self, events: list[BoardEvent]) -> None:
         for event in events:
             self._emit(event)
+        if events:
+            self._arm_lease()
 
     def _order_open(self) -> None:
         if not self._link.is_open:
@@ -254,12 +255,17 @@ class OpenEvseBoard:
             return
         self._steering.sent(Command(Verb.DISABLE), _now_s())
 
+    def _arm_lease(self) -> None:
+        end_s = self._steering.lease_end_s
+        if self._lease_timer is None and math.isfinite(end_s):
+            self._lease_timer = asyncio.get_running_loop().call_at(end_s, self._lease_ended)
+
     def _lease_ended(self) -> None:
         self._lease_timer = None
-        until_s = self._steering.wanted.permitted_until_s
-        if _now_s() < until_s:
-            self._lease_timer = asyncio.get_running_loop().call_at(until_s, self._lease_ended)
-        elif until_s > -math.inf:
+        end_s = self._steering.lease_end_s
+        if _now_s() < end_s:
+            self._arm_lease()
+        elif end_s > -math.inf:
             logger.error("permission to power expired")
             self.forbid_power(ForbidReason.LEASE_EXPIRED)
 

@@ -46,7 +46,7 @@ from hal.drivers.openevse_state import OpenEvseState
 logger = logging.getLogger(__name__)
 
 RETURN_GRACE_S: Final = 0.5
-"""How long an EV that came back may stay in C without permission: with the debounce less than B->C to relay, 1.33 s."""
+"""How long an EV that came back may stay in C without permission: less than the board's B->C to relay, 1.33 s."""
 _FAST_FOR_S: Final = 5.0
 """Longer than the board takes to open after `$FS`."""
 _REPEAT_S: Final = 1.0
@@ -126,6 +126,11 @@ class Steering:
             return False
         self._begin_opening()
         return True
+
+    @property
+    def lease_end_s(self) -> float:
+        """When permission ends, or the grace of an EV that came back; infinite if there is nothing to end."""
+        return max(self.wanted.permitted_until_s, self.wanted.waits_for_ev_until_s)
 
     # What the board tells.
 
