@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 REGISTER_INTERVAL_S = 10.0
 """How often at most a register outside any fact is written, per EVSE: flash wears."""
-REMEMBERED_MESSAGES = 1024
+REMEMBERED_MESSAGES = 256
 """Message ids that a late answer may still quote."""
 KEEP_SENT = timedelta(days=30)
 KEEP_ROWS = 20_000
@@ -72,6 +72,8 @@ class Journal:
         """Load what is needed. Raises: StoreError."""
 
         def load(connection: Connection) -> None:
+            for transaction_id in transactions.sweep(connection):
+                logger.error("transaction was left without an end transaction=%s", transaction_id)
             self._last_row_id = journal_rows.last_row_id(connection)
             self._deliveries.load(transactions.load_live(connection), journal_rows.queued_per_transaction(connection))
             self._open_states = transactions.open_states(connection)
@@ -314,6 +316,8 @@ class Journal:
             self._replaceable[what, evse_id] = self._writer.write(function, None, on_failure)
 
     def _put_record(self, record: TransactionRecord) -> None:
+        if not self._deliveries.knows(record.transaction_id):
+            return  # Over and forgotten: a record made now would look like an open transaction for ever.
         self._deliveries.put(record)
         self._writer.write(lambda connection: transactions.put(connection, record))
 

@@ -41,6 +41,10 @@ class Deliveries:
         """Return what is known of a transaction."""
         return self._records.get(transaction_id) or TransactionRecord(transaction_id)
 
+    def knows(self, transaction_id: str) -> bool:
+        """Tell whether this transaction is live or remembered."""
+        return transaction_id in self._records
+
     def transaction_of_csms_id(self, csms_transaction_id: int) -> str | None:
         """Return our id of the transaction that the back-end calls so."""
         return self._by_csms_id.get(csms_transaction_id)

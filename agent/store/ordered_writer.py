@@ -46,6 +46,9 @@ class OrderedWriter:
         self._health_listeners: list[Callable[[bool], None]] = []
         self._progress = asyncio.Event()
         self._written = self._stored = self._failed_rounds = 0
+        self._kept_until = 0
+        """Healthy again once this many are stored: all that a failure kept here."""
+        self._stopped = False
         self.healthy = True
 
     @property
@@ -63,8 +66,11 @@ class OrderedWriter:
         on_stored: Callable[[], None] | None = None,
         on_failure: Callable[[StoreError], None] | None = None,
     ) -> Write:
-        """Queue one write."""
+        """Queue one write; after `stop` it only fails."""
         write = Write(function, on_stored, on_failure)
+        if self._stopped:
+            self._refuse(write)
+            return write
         self._writes.append(write)
         self._written += 1
         if self._scheduled is None and self._under_way == 0:
@@ -87,10 +93,16 @@ class OrderedWriter:
                 raise StoreError(f"{len(self._writes)} writes could not be stored")
 
     def stop(self) -> None:
-        """Try no more."""
+        """Try no more; whatever comes later fails."""
+        self._stopped = True
         if self._scheduled is not None:
             self._scheduled.cancel()
             self._scheduled = None
+
+    def _refuse(self, write: Write) -> None:
+        logger.error("store write refused, the store is closed")
+        if write.on_failure is not None:
+            asyncio.get_running_loop().call_soon(write.on_failure, StoreError("the store is closed"))
 
     def _commit(self) -> None:
         self._scheduled = None
@@ -110,20 +122,22 @@ class OrderedWriter:
             self._writes.popleft()
         self._stored += len(batch)
         self._under_way = 0
-        if self._writes:
+        if self._writes and not self._stopped:
             self._commit()
         self._progress.set()
         for write in batch:
             if write.on_stored is not None:
                 write.on_stored()
-        if not self.healthy and not self._writes:
+        if not self.healthy and self._stored >= self._kept_until:
             self._set_healthy(healthy=True)
 
     def _commit_failed(self, error: StoreError) -> None:
         batch = [self._writes[index] for index in range(self._under_way)]
         self._under_way = 0
         self._failed_rounds += 1
-        self._scheduled = asyncio.get_running_loop().call_later(self._retry_s, self._commit)
+        self._kept_until = self._written
+        if not self._stopped:
+            self._scheduled = asyncio.get_running_loop().call_later(self._retry_s, self._commit)
         if self.healthy:
             logger.error("store write failed, kept in memory writes=%d error=%s", len(self._writes), error)
             self._set_healthy(healthy=False)

@@ -37,6 +37,7 @@ class QueueWindow:
         self._refill_under_way = False
         self._retry: asyncio.TimerHandle | None = None
         self._filled = asyncio.Event()
+        self._stopped = False
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -89,6 +90,7 @@ class QueueWindow:
 
     def stop(self) -> None:
         """Refill no more."""
+        self._stopped = True
         if self._retry is not None:
             self._retry.cancel()
 
@@ -102,7 +104,7 @@ class QueueWindow:
 
     def _refill(self) -> None:
         wanted = self._size - len(self._rows)
-        if self._whole or self._refill_under_way or wanted < self._size // 2:
+        if self._whole or self._stopped or self._refill_under_way or wanted < self._size // 2:
             return
         self._refill_under_way = True
         highest = self._highest
@@ -120,6 +122,8 @@ class QueueWindow:
 
     def _refill_failed(self, error: StoreError) -> None:
         logger.warning("journal rows cannot be read, trying again error=%s", error)
+        if self._stopped:
+            return
 
         def again() -> None:
             self._refill_under_way = False

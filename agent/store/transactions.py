@@ -53,6 +53,20 @@ def load_live(connection: sqlite3.Connection) -> list[TransactionRecord]:
     return [TransactionRecord(row[0], bool(row[1]), bool(row[2]), row[3], row[4]) for row in found]
 
 
+def sweep(connection: sqlite3.Connection) -> list[str]:
+    """Close the record of transactions that are neither ended nor open at any EVSE; returns their ids.
+
+    One commit holds a fact and the state that goes with it, so there is none unless somebody edited the file.
+    """
+    found = connection.execute(
+        "SELECT transaction_id FROM transactions WHERE ended = 0"
+        " AND NOT EXISTS (SELECT 1 FROM open_transactions WHERE instr(state, transaction_id) > 0)"
+    ).fetchall()
+    if found:
+        connection.executemany("UPDATE transactions SET ended = 1 WHERE transaction_id = ?", found)
+    return [row[0] for row in found]
+
+
 def prune(connection: sqlite3.Connection, step: int) -> int:
     """Delete at most `step` ended transactions of which the journal holds nothing any more; returns how many."""
     return connection.execute(

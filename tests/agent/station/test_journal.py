@@ -255,6 +255,13 @@ async def test_unauthorised_energy_is_a_row_of_no_transaction_and_moves_the_regi
     assert await station.drain() == [fact]
 
 
+async def test_a_fact_recorded_after_closing_fails_by_name(station: Station) -> None:
+    await station.journal.close()
+    told: asyncio.Queue[StoreError] = asyncio.Queue()
+    station.journal.record(1, [started()], None, told.put_nowait)
+    assert "closed" in str(await told.get())
+
+
 async def test_ten_thousand_rows_drain_in_order_with_few_in_memory(tmp_path: Path) -> None:
     station = Station(tmp_path / "store.db", WriterThread[Operation], window_rows=64)
     await station.start()

@@ -96,3 +96,13 @@ def test_live_transactions_are_those_open_or_with_queued_rows(connection: sqlite
     connection.execute("DELETE FROM journal WHERE transaction_id = 'done'")
     assert transactions.prune(connection, step=10) == 1
     assert connection.execute("SELECT count(*) FROM transactions").fetchone() == (2,)
+
+
+def test_a_transaction_neither_open_nor_ended_is_swept(connection: sqlite3.Connection) -> None:
+    for name in ("open", "stray"):
+        transactions.put(connection, TransactionRecord(name))
+    transactions.put(connection, TransactionRecord("over", ended=True))
+    transactions.put_open_state(connection, 1, '{"transaction_id":"open"}')
+    assert transactions.sweep(connection) == ["stray"]
+    assert transactions.sweep(connection) == []
+    assert [record.transaction_id for record in transactions.load_live(connection)] == ["open"]
