@@ -17,7 +17,10 @@ _LONGEST_RETRY_S: Final = 5.0
 
 
 class LineIndicator:
-    """One display on one line; implements `Indicator`. While the line is down the latest indication wins; no sound is made late."""
+    """One display on one line; implements `Indicator`.
+
+    While the line is down the latest indication wins and is shown when it returns; no sound is made late.
+    """
 
     def __init__(self, port: Port) -> None:
         self._port = port

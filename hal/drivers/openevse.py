@@ -102,17 +102,7 @@ class OpenEvseBoard:
                 allow_protection_off=allow_protection_off,
             )
         )
-        self._capabilities = BoardCapabilities(
-            min_current_a=MIN_CURRENT_A,
-            max_current_a=max_current_a,
-            phases=phases,
-            host_loss_action=HostLossAction.DERATE,
-            unauthorised_after_host_loss=True,
-            opening_time_s=_OPENING_TIME_S,
-            stop_opening_time_s=_STOP_OPENING_TIME_S,
-            enforces=_ENFORCES - allow_protection_off,
-            pause_is_timed_by_board=True,
-        )
+        self._capabilities = _capabilities(max_current_a, phases, allow_protection_off)
         self._link = OpenEvseLink(port, _REPLY_TIMEOUT_S, self._take_report)
         self._emit: Callable[[BoardEvent], None] = _nobody_listens
         self._wake = asyncio.Event()
@@ -292,6 +282,20 @@ def _now_s() -> float:
 
 def _nobody_listens(event: BoardEvent) -> None:
     logger.debug("event before run event=%s", event)
+
+
+def _capabilities(max_current_a: int, phases: int, allowed_off: frozenset[str]) -> BoardCapabilities:
+    return BoardCapabilities(
+        min_current_a=MIN_CURRENT_A,
+        max_current_a=max_current_a,
+        phases=phases,
+        host_loss_action=HostLossAction.DERATE,
+        unauthorised_after_host_loss=True,
+        opening_time_s=_OPENING_TIME_S,
+        stop_opening_time_s=_STOP_OPENING_TIME_S,
+        enforces=_ENFORCES - allowed_off,
+        pause_is_timed_by_board=True,
+    )
 
 
 def _check(

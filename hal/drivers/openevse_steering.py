@@ -17,8 +17,6 @@ from hal.api import (
     BoardStatus,
     DeviceRefusedError,
     Fault,
-    FaultCleared,
-    FaultRaised,
     ForbidReason,
     OfferConfirmed,
     PilotChanged,
@@ -29,6 +27,7 @@ from hal.api import (
 )
 from hal.codecs.rapi import EnergyReply, HeartbeatReply, Reply, StateReply, StateReported
 from hal.codecs.rapi_values import MIN_CURRENT_A, TIME_LIMIT_STEP_MIN, EvseState, HeartbeatTrigger, Verb, VFlags
+from hal.drivers.openevse_faults import FaultLedger
 from hal.drivers.openevse_identity import Identity, accepted, plug_in_counter
 from hal.drivers.openevse_plan import (
     FAST_POLL_S,
@@ -81,8 +80,7 @@ class Steering:
         self.known = Known(settings.time_limit_steps)
         self.board = OpenEvseState()
         self.connected = False
-        self._standing: dict[Fault, str] = {}
-        self._announced: dict[Fault, str] = {}
+        self._faults = FaultLedger()
         self._announced_offer_a: int | None = None
         self._offer_asked = False
         self._state_asked_after_change = False
@@ -256,7 +254,7 @@ class Steering:
     def step(self, now_s: float) -> tuple[list[BoardEvent], Command | None]:
         """Settle what time has brought, then choose the next command."""
         events = self._check_opening(now_s)
-        self.wanted.faulty = bool(self._announced)
+        self.wanted.faulty = self._faults.any
         aim = target(self.wanted, self.board, now_s)
         closed = self.board.contactor_closed
         asked_to_stop = self.wanted.offered_current_a == 0 and not self.wanted.faulty
@@ -304,7 +302,7 @@ class Steering:
 
     def _seen_open(self, now_s: float) -> None:
         self.wanted.open_by_s = math.inf
-        self._standing.pop(Fault.CONTACTOR_UNCONFIRMED, None)
+        self._faults.stand(Fault.CONTACTOR_UNCONFIRMED, "")
         evse = self.board.evse
         at_rest = evse is EvseState.DISABLED or (evse is not None and evse.is_fault)
         if self.wanted.opening and at_rest and self.known.open_since_s is None:
@@ -331,30 +329,18 @@ class Steering:
         if not self.wanted.opening:
             self._begin_opening()
             return []
-        self._standing[Fault.CONTACTOR_UNCONFIRMED] = "no feedback of an open contactor after $FD"
+        self._faults.stand(Fault.CONTACTOR_UNCONFIRMED, "no feedback of an open contactor after $FD")
         return self._changed_faults(now_s)
 
     def _judge(self, identity: Identity) -> None:
         """Refuse by name what must not be used; a standing refusal keeps the board from being enabled."""
         off = [name for name in identity.protections_off if name not in self.settings.allow_protection_off]
-        self._stand(Fault.PROTECTION_OFF, ", ".join(off))
+        self._faults.stand(Fault.PROTECTION_OFF, ", ".join(off))
         missing = "" if identity.heartbeat is not None else "no heartbeat supervision in this firmware"
-        self._stand(Fault.BOARD_UNSUITABLE, missing)
-
-    def _stand(self, fault: Fault, detail: str) -> None:
-        if detail:
-            self._standing[fault] = detail
-        else:
-            self._standing.pop(fault, None)
+        self._faults.stand(Fault.BOARD_UNSUITABLE, missing)
 
     def _changed_faults(self, now_s: float) -> list[BoardEvent]:
-        faults = dict(self._standing)
-        if self.board.fault is not None:
-            faults[self.board.fault] = self.board.fault_detail
-        cleared: list[BoardEvent] = [FaultCleared(fault, now_s) for fault in self._announced if fault not in faults]
-        raised = [FaultRaised(fault, detail, now_s) for fault, detail in faults.items() if fault not in self._announced]
-        self._announced = faults
-        return cleared + raised
+        return self._faults.changes(self.board.fault, self.board.fault_detail, now_s)
 
     def _current_answered(self, asked_a: int, reply: Reply) -> None:
         if not reply.params or not reply.params[0].isdecimal():

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from hal.api import BoardConnected, BoardEvent, PortError
+from hal.api import BoardConnected, BoardEvent, OfferConfirmed, PortError, PowerOn
 from hal.drivers.openevse import OpenEvseBoard
 from hal.transports.memory_port import MemoryPort, memory_pipe
 from hil.devices.openevse_board import OpenEvseBoard as SimulatedBoard
@@ -85,6 +85,15 @@ class Bench:
         self.driver.offer_current(current_a)
         self.driver.permit_power(now() + until_s)
         self.car.plug_in(VehicleModel())
+
+
+async def charging(made: Bench, current_a: float = 16.0) -> int:
+    """Let a car charge; returns how many events came until then."""
+    await made.connected()
+    await made.charge(current_a)
+    await made.expect(PowerOn)
+    await made.expect(OfferConfirmed, lambda event: event.offered_current_a == current_a)
+    return len(made.events)
 
 
 def now() -> float:
