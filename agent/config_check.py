@@ -5,18 +5,30 @@ Run as a module it prints the JSON Schema of the configuration.
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from agent.config import ConfigError, config_json_schema, describe_error, load_config
+from agent.config import AgentConfig, ConfigError, config_json_schema, describe_error, load_config
 
 GOOD = 0
 BAD_CONFIGURATION = 2
 
 
-def check_command(path: Path, *, bench: bool = False, json_output: bool = False) -> int:
-    """Print the verdict and return the exit code: 0 good, 2 not."""
+def check_command(
+    path: Path,
+    *,
+    bench: bool = False,
+    json_output: bool = False,
+    further: Callable[[AgentConfig], object] | None = None,
+) -> int:
+    """Print the verdict and return the exit code: 0 good, 2 not.
+
+    `further`: what only the composition root can check, such as names of variables; raises ConfigError.
+    """
     try:
         config = load_config(path, bench=bench)
+        if further is not None:
+            further(config)
     except ConfigError as error:
         return _refused(error, json_output=json_output)
     if json_output:

@@ -327,6 +327,17 @@ def test_check_says_good_or_what_is_wrong(tmp_path: Path, capsys: pytest.Capture
     assert json.loads(capsys.readouterr().out)["key"] == "evse[2].id"
 
 
+def test_check_includes_what_only_the_composition_root_knows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def no_such_variable(config: AgentConfig) -> None:
+        where = config.origin("variables", "OCPPCommCtrlr.HeartbeatInterval")
+        raise ConfigError(where.file, where.line, "variables", "a known variable")
+
+    assert check_command(write(tmp_path / "agent.toml", GOOD), further=no_such_variable) == 2
+    assert "a known variable" in capsys.readouterr().err
+
+
 def test_loading_imports_no_heavy_module(tmp_path: Path) -> None:
     write(tmp_path / "agent.toml", GOOD)
     code = (
