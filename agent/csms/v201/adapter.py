@@ -57,6 +57,7 @@ class V201Adapter:
         self._identity = identity
         self._boot_reason = boot_reason
         self._boot_accepted = False
+        self._told: tuple[Fact, list[Outgoing]] | None = None
         provide_live_values(commands, clock)
         self._handlers: dict[str, Handler] = {
             **TransactionHandlers(commands).handlers(),
@@ -150,9 +151,11 @@ class V201Adapter:
         return messages.meter_values(evse_id, sample, self._model)
 
     def fact_requests(self, fact: Fact, at_csms: TransactionAtCsms) -> list[Outgoing]:
-        """Messages that tell this fact; 2.0.1 needs no id of the back-end for it."""
-        del at_csms
-        return messages.fact_messages(fact, self._model)
+        """Messages that tell this fact; the same at the next attempt, even if measurands were set in between."""
+        del at_csms  # 2.0.1 needs no id of the back-end
+        if self._told is None or self._told[0] != fact:
+            self._told = (fact, messages.fact_messages(fact, self._model))
+        return self._told[1]
 
     def read_fact_answer(self, fact: Fact, action: str, payload: Payload) -> FactAnswer:
         """Read what a TransactionEvent's answer says of the token."""

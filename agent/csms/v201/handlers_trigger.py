@@ -1,5 +1,6 @@
 """TriggerMessage. Accepted only if the message will really come; it comes after the answer. Source: F06, F06.FR.04."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -59,9 +60,11 @@ class TriggerHandlers:
         return self._send(messages.status_notifications(status))
 
     async def _meter_values(self, evse: Payload | None) -> Reply:
+        evse_ids = self._evse_ids(evse)
+        async with asyncio.TaskGroup() as group:  # one silent meter costs seconds; several must not add up
+            reads = [group.create_task(self._commands.read_sample(evse_id)) for evse_id in evse_ids]
         requests: list[Outgoing] = []
-        for evse_id in self._evse_ids(evse):
-            sample = await self._commands.read_sample(evse_id)
+        for evse_id, sample in zip(evse_ids, (read.result() for read in reads), strict=True):
             if sample is not None:
                 triggered = replace(sample, context=ReadingContext.TRIGGER)
                 requests += messages.meter_values(evse_id, triggered, self._commands.device_model)  # F06.FR.06

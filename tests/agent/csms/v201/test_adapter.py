@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -133,10 +134,13 @@ def test_a_fact_becomes_one_message_and_its_answer_may_refuse_the_token() -> Non
     assert adapter.read_fact_answer(STARTED, outgoing.action, {}).authorization is None
 
 
-def test_the_same_fact_gives_the_same_message_each_time() -> None:
-    adapter = Rig().adapter
-    first, again = (adapter.fact_requests(STARTED, TransactionAtCsms()) for _ in range(2))
-    assert first == again
+def test_a_fact_is_told_with_the_same_content_again_even_if_measurands_were_set_in_between() -> None:
+    rig = Rig()
+    first = rig.adapter.fact_requests(STARTED, TransactionAtCsms())
+    rig.station.device_model.set(VariableKey("SampledDataCtrlr", "TxStartedMeasurands"), "Voltage")
+    assert rig.adapter.fact_requests(replace(STARTED), TransactionAtCsms()) == first
+    [other] = rig.adapter.fact_requests(replace(STARTED, transaction_id="tx-2"), TransactionAtCsms())
+    assert other.payload["meterValue"][0]["sampledValue"][0]["measurand"] == "Voltage"
 
 
 def test_status_and_samples_are_told() -> None:
