@@ -1,0 +1,64 @@
+"""Random stories of agent, car, faults and line: the board is never closed without permission for long."""
+
+import asyncio
+from collections.abc import Callable
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hal.api import BoardConnected, ForbidReason, PowerOff, PowerOn
+from hil.devices.vehicle import VehicleModel
+from hil.virtual_time import run_virtual
+from hil.world import PilotLoad, Wiring
+from tests.hal.drivers.openevse_bench import Bench, bench, now
+
+STEPS: dict[str, Callable[[Bench], None]] = {
+    "offer_16": lambda made: made.driver.offer_current(16),
+    "offer_8": lambda made: made.driver.offer_current(8),
+    "offer_0": lambda made: made.driver.offer_current(0),
+    "permit": lambda made: made.driver.permit_power(now() + 10),
+    "ev_stopped": lambda made: made.driver.forbid_power(ForbidReason.EV_STOPPED),
+    "stopped": lambda made: made.driver.forbid_power(ForbidReason.STOPPED),
+    "fault": lambda made: made.driver.forbid_power(ForbidReason.FAULT),
+    "plug_in": lambda made: made.car.plug_in(VehicleModel()),
+    "plug_out": lambda made: made.car.plug_out(),
+    "ev_b": lambda made: made.car.demand(PilotLoad.B),
+    "ev_c": lambda made: made.car.demand(PilotLoad.C),
+    "short": lambda made: made.world.set_wiring(Wiring.PILOT_SHORTED, present=True),
+    "no_short": lambda made: made.world.set_wiring(Wiring.PILOT_SHORTED, present=False),
+    "noise": lambda made: made.far.write(b"\xff$AT 03 $\r\n$OK :07^00\r"),
+    "board_reset": lambda made: made.board.reset(),
+    "wait": lambda _made: None,
+}
+LONGEST_OPENING_S = 5.0
+"""Return grace, self-test, opening after `$FS`, one turn of the poll: none adds up to more."""
+
+
+async def _play(steps: list[tuple[str, float]]) -> None:
+    async with bench() as made:
+        await made.connected()
+        for name, pause_s in steps:
+            STEPS[name](made)
+            await _wait_and_watch(made, pause_s)
+        await asyncio.sleep(30)
+        assert not made.world.contactor_closed
+        last = [event for event in made.events if isinstance(event, PowerOn | PowerOff | BoardConnected)][-1]
+        assert isinstance(last, PowerOff) or (isinstance(last, BoardConnected) and not last.status.contactor_closed)
+
+
+async def _wait_and_watch(made: Bench, pause_s: float) -> None:
+    end_s = now() + pause_s
+    while now() < end_s:
+        await asyncio.sleep(0.25)
+        permitted = now() < made.driver._steering.wanted.permitted_until_s
+        if permitted or not made.world.contactor_closed:
+            made.unpermitted_s = 0.0
+        else:
+            made.unpermitted_s += 0.25
+        assert made.unpermitted_s <= LONGEST_OPENING_S
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(sorted(STEPS)), st.sampled_from([0.0, 0.25, 1.0, 4.0])), max_size=25))
+def test_power_never_outlives_permission_whatever_happens(steps: list[tuple[str, float]]) -> None:
+    run_virtual(_play(steps))
