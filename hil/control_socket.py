@@ -8,6 +8,7 @@ from typing import Any
 
 from hil.bench import Bench
 from hil.control import Control
+from hil.lines.clients import Clients, hang_up, known_client
 
 MAX_LINE = 65_536
 MAX_BACKLOG = 4_000_000
@@ -22,6 +23,7 @@ class ControlSocket:
         self._control = control
         self._path = path
         self._server: asyncio.Server | None = None
+        self._clients: Clients = {}
 
     async def open(self) -> None:
         """Listen; a socket left behind by a dead bench is replaced. Raises: OSError."""
@@ -30,13 +32,18 @@ class ControlSocket:
             self._path.unlink()
         self._server = await asyncio.start_unix_server(self._serve, self._path, limit=MAX_LINE)
 
-    def close(self) -> None:
-        """Stop listening and remove the socket."""
+    async def close(self) -> None:
+        """Stop listening, remove the socket, hang up on everyone."""
         if self._server is not None:
             self._server.close()
             self._path.unlink(missing_ok=True)
+        await hang_up(self._clients)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with known_client(self._clients, writer):
+            await self._talk(reader, writer)
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         def tell(message: dict[str, Any]) -> None:
             if writer.transport.get_write_buffer_size() > MAX_BACKLOG:
                 writer.transport.abort()

@@ -56,8 +56,8 @@ async def serve(options: ServeOptions) -> None:
         print(json.dumps(served.ready()), flush=True)
         await stop.wait()
     finally:
-        control.close()
-        served.close()
+        await control.close()
+        await served.close()
 
 
 def _framing(options: ServeOptions) -> Any:  # noqa: ANN401 - a literal that mypy widens to str
@@ -116,14 +116,14 @@ class _ServedBench:
             },
         }
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Save and take every line away."""
         if self._ever_opened:
             self._save()
         for pty in self._ptys.values():
             pty.close()
         for tcp in self._tcp.values():
-            tcp.close()
+            await tcp.close()
 
     def _attach(self, name: str, line: DeviceLine) -> None:
         pty = PtyLine(self._options.directory / name, line.receive)

@@ -4,12 +4,12 @@ Source: facts iec61851_facts, duty cycle table (EV side) and timing: a new duty 
 reached within 3 s of the PWM's end (sequences 6, 9, 10), a sleeping car wakes after a spell of state E or F (A.5.3).
 """
 
-import asyncio
 import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from hil.current_ramp import NO_CURRENT, CurrentRamp
+from hil.devices.timers import Timers
 from hil.world import WATT_SECONDS_PER_WH, EvseWorld, PilotKind, PilotLoad, PilotOutput
 
 DIGITAL_DUTY_PERCENT = 7.0
@@ -57,7 +57,7 @@ class Vehicle:
         self._dark_since_s: float | None = None
         self._energy_at_plug_ws = 0.0
         self._power_seen = False
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._timers = Timers(world.loop)
         world.listeners.append(self._world_changed)
 
     @property
@@ -77,7 +77,7 @@ class Vehicle:
         self._energy_at_plug_ws = self._world.energy_ws
         self._wish = PilotLoad.C if model.delay_s <= 0 else PilotLoad.B
         if model.delay_s > 0:
-            self._after("ready", model.delay_s, self._ready)
+            self._timers.after("ready", model.delay_s, self._ready)
         self._forced = model.simplified and self._wish is PilotLoad.C
         load = PilotLoad.C if self._forced else PilotLoad.B
         self._offer_a = offered_current_a(self._world.output_at_vehicle)
@@ -86,13 +86,13 @@ class Vehicle:
 
     def plug_out(self) -> None:
         """Pull the cable, under load if need be."""
-        self._cancel_all()
+        self._timers.cancel_all()
         self.plugged = self._forced = self._power_seen = False
         self._world.change(load=PilotLoad.A, draw=NO_CURRENT)
 
     def demand(self, load: PilotLoad, current_a: float | None = None, phases: int | None = None) -> None:
         """Ask for state B, C or D from now on, whatever is offered; wakes a sleeping car."""
-        self._cancel("ready", "stop", "react")
+        self._timers.cancel("ready", "stop", "react")
         if phases is not None:
             self.model = replace(self.model, phases=phases)
         if current_a is not None:
@@ -104,7 +104,7 @@ class Vehicle:
 
     def sleep(self) -> None:
         """Fall asleep: B, and no way out of it but waking."""
-        self._cancel("ready", "stop", "react")
+        self._timers.cancel("ready", "stop", "react")
         self._asleep, self._forced, self._wish = True, False, PilotLoad.C
         self._world.change(load=PilotLoad.B, draw=NO_CURRENT)
 
@@ -150,12 +150,12 @@ class Vehicle:
 
     def _follow_offer(self) -> None:
         if self._offer_a is None:
-            self._cancel("react")
+            self._timers.cancel("react")
             if self._world.load in {PilotLoad.C, PilotLoad.D} and not self.model.stubborn and not self.model.simplified:
-                self._after("stop", self.model.stop_s, self._stop)
+                self._timers.after("stop", self.model.stop_s, self._stop)
             return
-        self._cancel("stop")
-        self._after("react", self.model.reaction_s, self._react)
+        self._timers.cancel("stop")
+        self._timers.after("react", self.model.reaction_s, self._react)
 
     def _react(self) -> None:
         self._forced = False
@@ -198,13 +198,13 @@ class Vehicle:
         return min(self._offer_a, self.model.current_a, cable_a)
 
     def _plan_full_battery(self) -> None:
-        self._cancel("full")
+        self._timers.cancel("full")
         if self.model.capacity_wh is None or self._asleep:
             return
         left_ws = (self.model.capacity_wh - self.session_energy_wh) * WATT_SECONDS_PER_WH
         seconds = self._world.seconds_until_energy(max(0.0, left_ws))
         if seconds is not None and self._world.draw is not NO_CURRENT:
-            self._after("full", seconds, self.sleep)
+            self._timers.after("full", seconds, self.sleep)
 
     def _watch_for_wake_up(self) -> None:
         dark = self._world.output_at_vehicle.kind in {PilotKind.DARK, PilotKind.NEGATIVE}
@@ -214,23 +214,6 @@ class Vehicle:
             if self._loop.time() - self._dark_since_s >= WAKE_UP_S:
                 self._asleep = False
             self._dark_since_s = None
-
-    def _after(self, name: str, delay_s: float, act: Any) -> None:  # noqa: ANN401 - a callback without arguments
-        self._cancel(name)
-
-        def fire() -> None:
-            del self._timers[name]
-            act()
-
-        self._timers[name] = self._loop.call_later(delay_s, fire)
-
-    def _cancel(self, *names: str) -> None:
-        for name in names:
-            if (timer := self._timers.pop(name, None)) is not None:
-                timer.cancel()
-
-    def _cancel_all(self) -> None:
-        self._cancel(*tuple(self._timers))
 
 
 def offered_current_a(output: PilotOutput) -> float | None:

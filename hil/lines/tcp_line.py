@@ -3,6 +3,7 @@
 import asyncio
 
 from hil.evse_bench import DeviceLine
+from hil.lines.clients import Clients, hang_up, known_client
 
 HOST = "127.0.0.1"
 READ_SIZE = 4096
@@ -14,6 +15,7 @@ class TcpLine:
     def __init__(self, line: DeviceLine) -> None:
         self._line = line
         self._server: asyncio.Server | None = None
+        self._clients: Clients = {}
         self.port = 0
 
     async def open(self, port: int = 0) -> None:
@@ -24,12 +26,17 @@ class TcpLine:
             self._server = await asyncio.start_server(self._serve, HOST, 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
-    def close(self) -> None:
-        """Stop listening."""
+    async def close(self) -> None:
+        """Stop listening and hang up on everyone."""
         if self._server is not None:
             self._server.close()
+        await hang_up(self._clients)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with known_client(self._clients, writer):
+            await self._talk(reader, writer)
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while data := await reader.read(READ_SIZE):
                 self._line.output = writer.write

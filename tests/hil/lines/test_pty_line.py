@@ -1,0 +1,52 @@
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from hil.lines.pty_line import PtyLine
+
+
+async def test_stale_link_is_replaced_and_a_real_file_is_not(tmp_path: Path) -> None:
+    stale = tmp_path / "board"
+    stale.symlink_to("/dev/pts/does-not-exist")
+    line = PtyLine(stale, lambda _data: None)
+    line.open()
+    assert stale.is_char_device()
+    line.close()
+    assert not stale.is_symlink()
+    stale.write_text("precious")
+    with pytest.raises(FileExistsError):
+        line.open()
+    assert stale.read_text() == "precious"
+
+
+async def test_bytes_pass_unchanged_both_ways(tmp_path: Path) -> None:
+    everything = bytes(range(256))
+    received = bytearray()
+    complete = asyncio.Event()
+
+    def receive(data: bytes) -> None:
+        received.extend(data)
+        if len(received) == len(everything):
+            complete.set()
+
+    line = PtyLine(tmp_path / "board", receive)
+    line.open()
+    far = os.open(tmp_path / "board", os.O_RDWR | os.O_NOCTTY)
+    os.write(far, everything)
+    await asyncio.wait_for(complete.wait(), 5)
+    assert received == everything
+    line.write(everything)
+    assert os.read(far, 1000) == everything
+    os.close(far)
+    line.close()
+
+
+async def test_bytes_that_nobody_reads_are_lost_and_block_nothing(tmp_path: Path) -> None:
+    line = PtyLine(tmp_path / "board", lambda _data: None)
+    line.open()
+    for _ in range(1000):
+        line.write(b"x" * 1000)
+    line.close()
+    line.write(b"to nobody")
