@@ -3,12 +3,15 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from http import HTTPStatus
 from ssl import SSLContext
 from typing import Any
 
-from websockets.asyncio.server import Request, Response, ServerConnection, serve
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 Json = dict[str, Any]
@@ -79,12 +82,12 @@ class ScriptedCsms:
         async for text in connection:
             frame = json.loads(text)
             if frame[0] == 2:
-                await self._note(lambda frame=frame: self.calls.append((frame[1], frame[2], frame[3])))
+                await self._note(partial(self.calls.append, (frame[1], frame[2], frame[3])))
                 task = asyncio.create_task(self._answer(connection, *frame[1:]))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
             else:
-                await self._note(lambda frame=frame: self.answers.append(frame))
+                await self._note(partial(self.answers.append, frame))
 
     async def check_request(self, connection: ServerConnection, request: Request) -> Response | None:
         self.requests.append(request)
@@ -97,14 +100,15 @@ class ScriptedCsms:
             task.cancel()
 
     async def _answer(self, connection: ServerConnection, message_id: str, action: str, payload: Json) -> None:
-        try:
-            script = self._scripts.get(action)
-            result = _accept(action) if script is None else await script(self, message_id, payload)
-        except Refuse as refusal:
-            await connection.send(json.dumps([4, message_id, refusal.code, refusal.description, {}]))
-            return
-        if result is not None:
-            await connection.send(json.dumps([3, message_id, result]))
+        with suppress(ConnectionClosed):
+            try:
+                script = self._scripts.get(action)
+                result = _accept(action) if script is None else await script(self, message_id, payload)
+            except Refuse as refusal:
+                await connection.send(json.dumps([4, message_id, refusal.code, refusal.description, {}]))
+                return
+            if result is not None:
+                await connection.send(json.dumps([3, message_id, result]))
 
     async def _note(self, change: Callable[[], None]) -> None:
         async with self._changed:
@@ -141,5 +145,7 @@ def _accept(action: str) -> Json:
             return {"idTagInfo": {"status": "Accepted"}}
         case "StartTransaction":
             return {"transactionId": 7, "idTagInfo": {"status": "Accepted"}}
+        case "DataTransfer":
+            return {"status": "Accepted"}
         case _:
             return {}

@@ -111,7 +111,7 @@ async def test_requests_are_answered_before_the_boot_is_accepted_in_16() -> None
 async def test_requests_before_the_boot_is_answered_are_a_security_error_in_201() -> None:  # B01, B03
     async with scripted_csms(subprotocols=("ocpp2.0.1",)) as csms:
         csms.on("BootNotification", None)
-        async with house(csms, adapters={"2.0.1": lambda: _adapter_201()}):
+        async with house(csms, adapters={"2.0.1": _adapter_201}):
             await csms.until(lambda: bool(csms.connections))
             assert (await csms.ask("GetVariables", {}))[2] == "SecurityError"
             assert (await csms.ask_raw("nonsense"))[:3] == [4, "-1", "RpcFrameworkError"]

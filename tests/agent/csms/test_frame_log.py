@@ -1,0 +1,83 @@
+import time
+from pathlib import Path
+
+import pytest
+
+from agent.csms.frame_log import FrameLog
+from agent.csms.frame_mask import mask
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('[2,"a","Authorize",{"idTag":"04A2B3C4"}]', '[2,"a","Authorize",{"idTag":"…C4"}]'),
+        ('[2,"a","X",{"idToken":{"idToken":"04A2B3C4","type":"ISO14443"}}]', '"idToken":{"idToken":"…C4"'),
+        ('[3,"a",{"idTagInfo":{"status":"Accepted","parentIdTag":"ABCDEF"}}]', '"parentIdTag":"…EF"'),
+        ('[2,"a","ChangeConfiguration",{"key":"AuthorizationKey","value":"hunter2"}]', '"value":"…"'),
+        ('[2,"a","ChangeConfiguration",{"value":"hunter2","key":"AuthorizationKey"}]', '"value":"…"'),
+        ('[2,"a","S",[{"attributeValue":"hunter2","variable":{"name":"BasicAuthPassword"}}]]', '"attributeValue":"…"'),
+        ('[2,"a","S",{"vpn":{"password":"hunter2","key":"hunter2"}}]', '"password":"…","key":"…"'),
+        ('[2,"a","GetDiagnostics",{"location":"ftp://me:hunter2@host/x"}]', "ftp://me:…@host/x"),
+        ('[2,"a","ChangeConfiguration",{"key":"AuthorizationKey","value":"hunter2', '"value":"…"'),
+    ],
+)
+def test_secrets_are_masked(text: str, shown: str) -> None:
+    masked = mask(text)
+    assert shown in masked
+    assert "hunter2" not in masked
+    assert "04A2B3C4" not in masked
+
+
+def test_other_values_are_shown() -> None:
+    text = '[2,"a","ChangeConfiguration",{"key":"HeartbeatInterval","value":"300"}]'
+    assert mask(text) == text
+
+
+def test_frames_are_written_with_time_and_direction(tmp_path: Path) -> None:
+    log = FrameLog(tmp_path / "frames" / "ocpp.log")
+    log.sent('[2,"a","Heartbeat",{}]')
+    log.received('[3,"a",{}]')
+    log.close()
+    lines = (tmp_path / "frames" / "ocpp.log").read_text().splitlines()
+    assert [line.split(" ", 1)[1] for line in lines] == ['-> [2,"a","Heartbeat",{}]', '<- [3,"a",{}]']
+    assert lines[0].split()[0].endswith("Z")
+
+
+def test_a_flood_of_the_same_becomes_a_number(tmp_path: Path) -> None:
+    log = FrameLog(tmp_path / "ocpp.log")
+    for number in range(1000):
+        log.received(f'[2,"{number}","GetConfiguration",{{}}]')
+    log.received('[2,"x","Reset",{"type":"Hard"}]')
+    log.close()
+    lines = (tmp_path / "ocpp.log").read_text().splitlines()
+    assert len(lines) == 7
+    assert lines[5].endswith("the same again 995 times")
+
+
+def test_the_log_stays_within_its_size(tmp_path: Path) -> None:
+    log = FrameLog(tmp_path / "ocpp.log", max_file_bytes=1000)
+    for number in range(500):
+        log.received(f'[2,"a","X",{{"n":{number}}}]')
+    log.close()
+    files = sorted(tmp_path.iterdir())
+    assert len(files) <= 4
+    assert sum(file.stat().st_size for file in files) < 4500
+
+
+def test_a_disk_that_cannot_be_written_costs_nothing_but_frames(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    log = FrameLog(tmp_path / "file" / "ocpp.log")
+    log.received("x")
+    log.close()
+
+
+def test_a_frame_costs_the_loop_under_10_us(tmp_path: Path) -> None:
+    log = FrameLog(tmp_path / "ocpp.log")
+    text = '[2,"a","GetConfiguration",{"key":["HeartbeatInterval"]}]'
+    costs_s = []
+    for _ in range(2000):
+        began_s = time.perf_counter()
+        log.received(text)
+        costs_s.append(time.perf_counter() - began_s)
+    log.close()
+    assert sorted(costs_s)[len(costs_s) // 2] < 10e-6
