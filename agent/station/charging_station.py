@@ -10,6 +10,7 @@ from typing import Final
 from agent.clock import Clock
 from agent.domain import events as ev
 from agent.domain.availability import Availability
+from agent.domain.charging_session import ChargingSession
 from agent.domain.device_model import DeviceModel
 from agent.domain.facts import Fact, Sample
 from agent.domain.session_state import EvseStatus
@@ -29,6 +30,8 @@ from agent.station.commands import (
 from agent.station.evse import Evse
 from agent.station.journal import Journal
 from agent.station.sampling import TRIGGERED, SampleIntervals
+from agent.station.supply import Supply
+from agent.station.surroundings import EvseDevices, EvseTiming
 from agent.store.errors import StoreError
 
 logger = logging.getLogger(__name__)
@@ -56,9 +59,10 @@ class StationParts:
 class ChargingStation:
     """Implements `StationCommands` for the back-end and `Surroundings` for the EVSEs."""
 
-    def __init__(self, parts: StationParts, back_end: BackEnd) -> None:
+    def __init__(self, parts: StationParts, back_end: BackEnd, supply_max_current_a: float) -> None:
         self._parts = parts
         self._back_end = back_end
+        self._supply = Supply(supply_max_current_a)
         self._evses: dict[int, Evse] = {}
         self._group: asyncio.TaskGroup | None = None
         self._reset_pending = False
@@ -73,9 +77,17 @@ class ChargingStation:
         """EVSEs by id."""
         return self._evses
 
-    def use_back_end(self, back_end: BackEnd) -> None:
-        """Take another back-end."""
-        self._back_end = back_end
+    def evse(self, session: ChargingSession, devices: EvseDevices, timing: EvseTiming | None) -> Evse:
+        """Build an EVSE that lives in this station."""
+        return Evse(
+            session,
+            devices,
+            surroundings=self,
+            facts=self,
+            supply=self._supply,
+            clock=self._parts.clock,
+            timing=timing,
+        )
 
     async def run(self) -> None:
         """Run all EVSEs for ever; returns only on cancellation."""

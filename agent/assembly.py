@@ -1,0 +1,208 @@
+"""The composition: every object of the agent is built and wired here, and nowhere else."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+from transitions import Machine
+
+from agent.clock import Clock
+from agent.config import AgentConfig
+from agent.csms.adapter import Adapter
+from agent.csms.client import CsmsClient
+from agent.csms.configured import endpoint_of, timing_of
+from agent.csms.connection import Dialler
+from agent.csms.frame_log import FrameLog, FrameSink, NoFrameLog
+from agent.domain.availability import Availability
+from agent.domain.charging_session import ChargingSession
+from agent.domain.session_context import SessionRules
+from agent.domain.session_machine import session_machine
+from agent.domain.transaction import TransactionState
+from agent.domain.variable import VariableKey
+from agent.domain.vocabulary import IdToken, IdTokenType, StoppedReason, TriggerReason
+from agent.hardware import EvseHardware, Hardware, ReaderHardware
+from agent.presets import build_device_model
+from agent.station.authorizer import Authorizer
+from agent.station.charging_station import ChargingStation, StationParts
+from agent.station.evse import Evse
+from agent.station.journal import Journal
+from agent.station.metering import Metering
+from agent.station.surroundings import EvseDevices, EvseTiming
+from agent.store import availability, variables
+from agent.store.database import Database
+from agent.store.errors import StoreError
+from hal.api import CardPresented
+
+logger = logging.getLogger(__name__)
+
+DATABASE_NAME = "station.sqlite"
+FRAME_LOG_NAME = "ocpp-frames.log"
+
+
+@dataclass(frozen=True, slots=True)
+class Surfaces:
+    """What stands between the agent and the world, replaceable for virtual time."""
+
+    database: Database
+    dial: Dialler | None = None
+    timing: EvseTiming | None = None
+
+
+class Agent:
+    """One running station."""
+
+    def __init__(
+        self, config: AgentConfig, hardware: Hardware, clock: Clock, surfaces: Surfaces, restart: Callable[[], None]
+    ) -> None:
+        self._config = config
+        self._hardware = hardware
+        self._clock = clock
+        self._surfaces = surfaces
+        self._restart = restart
+        self._database = surfaces.database
+        self._frames: FrameSink = NoFrameLog()
+        self.device_model = build_device_model(config)
+        self.journal = Journal(self._database, clock)
+        self.station: ChargingStation
+        self.client: CsmsClient
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def open(self) -> None:
+        """Open the store and build everything from what it holds. Raises: StoreError."""
+        await self._database.open()
+        await self.journal.open()
+        stored = await self._database.run(variables.load)
+        self.device_model.load([(str(key), value) for key, value in stored.items()])
+        self.device_model.on_written(self._keep_variable)
+        operative = Availability(self._hardware.evses, await self._database.run(availability.load))
+        authorizer = Authorizer(self._database, self.device_model, self._clock)
+        await authorizer.open()
+        if self._config.csms.frame_log:
+            self._frames = FrameLog(self._config.station.state_dir / FRAME_LOG_NAME)
+        self._build(operative, authorizer)
+
+    def _build(self, operative: Availability, authorizer: Authorizer) -> None:
+        config = self._config
+        self.client = CsmsClient(
+            endpoint_of(config.csms),
+            {version: partial(self._adapter, version) for version in config.csms.ocpp_versions},
+            self.journal,
+            self._clock,
+            deauthorize=self._deauthorize,
+            on_authorization=authorizer.learn,
+            timing=lambda: timing_of(config.csms, learn_utc=config.station.clock_source == "csms"),
+            dial=self._surfaces.dial,
+            frames=self._frames,
+        )
+        parts = StationParts(
+            self.device_model, self.journal, authorizer, operative, self._clock, self._keep_availability, self._restart
+        )
+        self.station = ChargingStation(parts, self.client.back_end, config.station.supply_max_current_a)
+        machine = session_machine()
+        self.station.add(
+            [self._evse(evse_id, hardware, machine, operative) for evse_id, hardware in self._hardware.evses.items()]
+        )
+
+    def _evse(self, evse_id: int, hardware: EvseHardware, machine: Machine, operative: Availability) -> Evse:
+        evse_config = next(evse for evse in self._config.evse if evse.id == evse_id)
+        last = self.journal.last_register(evse_id)
+        session = ChargingSession(
+            evse_id,
+            self._session_rules(),
+            machine,
+            restored=self.journal.open_transaction(evse_id, TransactionState),
+            last_register_wh=last.register_wh if last else None,
+            operative=operative.operative(evse_id),
+        )
+        key = VariableKey("TxCtrlr", "EVConnectionTimeOut")
+        self.device_model.watch(key, lambda text: _set_connection_timeout(session, text))
+        devices = EvseDevices(
+            hardware.board,
+            Metering(evse_id, hardware.meter, poll_interval_s=evse_config.meter.poll_interval_s),
+            max_current_a=evse_config.max_current_a,
+            indicator=hardware.indicator,
+        )
+        return self.station.evse(session, devices, self._surfaces.timing)
+
+    def _session_rules(self) -> SessionRules:
+        authorization = self._config.authorization
+        free = IdToken(authorization.free_vend_token or "FREE", IdTokenType.LOCAL)
+        return SessionRules(
+            connection_timeout_s=self.device_model.integer("TxCtrlr", "EVConnectionTimeOut"),
+            free_vend=free if authorization.free_vend else None,
+            resume_after_power_loss=self._config.recovery.resume_after_power_loss,
+        )
+
+    def _adapter(self, version: str) -> Adapter:
+        """Build the adapter of one OCPP version; only the one in use is imported."""
+        station = self._config.station
+        if version == "1.6":
+            from agent.csms.v16.adapter import V16Adapter  # noqa: PLC0415 - only the version in use
+            from agent.csms.v16.messages import ChargePointIdentity  # noqa: PLC0415
+
+            identity16 = ChargePointIdentity(
+                station.vendor, station.model, station.serial_number or "", station.firmware_version
+            )
+            return V16Adapter(
+                self.station, clock=self._clock, identity=identity16, sender=self.client.send, journal=self.journal
+            )
+        from agent.csms.v201.adapter import V201Adapter  # noqa: PLC0415 - only the version in use
+        from agent.csms.v201.messages import StationIdentity  # noqa: PLC0415
+
+        identity = StationIdentity(station.vendor, station.model, station.serial_number or "", station.firmware_version)
+        return V201Adapter(self.station, clock=self._clock, identity=identity, sender=self.client.send)
+
+    # ------------------------------------------------------------------ running
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set, then stop every session in order, flush and return."""
+        async with asyncio.TaskGroup() as group:
+            runners = [
+                self.station.run(),
+                self.journal.run(),
+                self.client.run(),
+                *(runner.run() for runner in self._hardware.runners),
+                *(self._read_cards(reader) for reader in self._hardware.readers),
+            ]
+            self._tasks = [group.create_task(runner) for runner in runners]
+            await stop.wait()
+            await self.station.stop_all(StoppedReason.REBOOT, TriggerReason.RESET_COMMAND)
+            for task in self._tasks:
+                task.cancel()
+        await self.close()
+
+    async def close(self) -> None:
+        """Write what is left and close the store."""
+        await self.journal.close()
+        await self._database.close()
+        if isinstance(self._frames, FrameLog):
+            self._frames.close()
+
+    async def _read_cards(self, hardware: ReaderHardware) -> None:
+        def presented(card: CardPresented) -> None:
+            self.station.card_presented(IdToken(card.uid, IdTokenType(card.token_type)), hardware.evse_ids)
+
+        await hardware.reader.run(presented)
+
+    async def _deauthorize(self, transaction_id: str) -> None:
+        await self.station.deauthorize(transaction_id)
+
+    # ------------------------------------------------------------------ persistence of what is commanded
+
+    def _keep_variable(self, key: VariableKey, value: str) -> None:
+        self._database.submit(lambda connection: variables.put(connection, key, value), _log_failure)
+
+    def _keep_availability(self, evse_id: int, operative: bool) -> None:  # noqa: FBT001 - a callback
+        self._database.submit(
+            lambda connection: availability.put(connection, evse_id, operative=operative), _log_failure
+        )
+
+
+def _set_connection_timeout(session: ChargingSession, text: str) -> None:
+    session.rules = replace(session.rules, connection_timeout_s=float(text))
+
+
+def _log_failure(error: StoreError) -> None:
+    logger.error("setting not stored error=%s", error)

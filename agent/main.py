@@ -1,0 +1,72 @@
+"""`pilotline-agent`: the charging station as a process."""
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from pathlib import Path
+
+from agent.config import AgentConfig, ConfigError, describe_error, load_config
+from agent.version import VERSION
+
+logger = logging.getLogger(__name__)
+
+DONE, FAILED, BAD_CONFIGURATION = 0, 1, 2
+
+
+def main() -> int:
+    """Run the agent, or check its configuration."""
+    arguments = _parser().parse_args()
+    if arguments.check:
+        from agent.config_check import check_command  # noqa: PLC0415 - only for --check
+
+        return check_command(arguments.config, bench=arguments.bench, json_output=arguments.json)
+    _log_to_stderr(arguments.log_level)
+    try:
+        config = load_config(arguments.config, bench=arguments.bench)
+    except ConfigError as error:
+        sys.stderr.write(describe_error(error) + "\n")
+        return BAD_CONFIGURATION
+    if arguments.bench:
+        logger.warning("started with --bench: settings that are unsafe in the field are allowed")
+    return _run(config)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="pilotline-agent", description="The charging station.")
+    parser.add_argument("--config", type=Path, required=True, help="agent.toml; conf.d beside it is read as well")
+    parser.add_argument("--check", action="store_true", help="check the configuration and exit with 0 or 2")
+    parser.add_argument("--json", action="store_true", help="print the result of --check as JSON")
+    parser.add_argument("--bench", action="store_true", help="allow settings that are unsafe in the field")
+    parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    parser.add_argument("--version", action="version", version=f"pilotline-agent {VERSION}")
+    return parser
+
+
+def _log_to_stderr(level: str) -> None:
+    """The journal of systemd adds time and unit; libraries tell only what is wrong."""
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    for library in ("transitions", "pymodbus", "websockets"):
+        logging.getLogger(library).setLevel(logging.ERROR)
+
+
+def _run(config: AgentConfig) -> int:
+    from agent.running import Outcome, run_agent  # noqa: PLC0415 - --check and --help need none of it
+    from hal.api import HalError  # noqa: PLC0415
+
+    try:
+        outcome = asyncio.run(run_agent(config))
+    except (ConfigError, HalError, ValueError) as error:
+        sys.stderr.write(f"pilotline-agent: {error}\n")
+        return BAD_CONFIGURATION
+    except OSError as error:
+        sys.stderr.write(f"pilotline-agent: {error}\n")
+        return FAILED
+    if outcome is Outcome.RESTART:
+        os.execv(sys.executable, [sys.executable, "-m", "agent.main", *sys.argv[1:]])  # noqa: S606 - ourselves, same words
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""The device model of a configured station: its constants, and the first values that the installer wrote."""
+
+from agent.config import AgentConfig, AuthorizationConfig, ConfigError, CsmsConfig
+from agent.domain.device_model import DeviceModel, SetStatus, VariableKey, parse_variable_name
+from agent.domain.variables.station import EvseDescription, StationDescription, station_definitions
+
+_VOLTAGE_V = 230
+
+
+def build_device_model(config: AgentConfig) -> DeviceModel:
+    """Build it. Raises: ConfigError for a preset that the model refuses."""
+    model = DeviceModel(station_definitions(_describe(config)))
+    for name, value in {**_of_authorization(config.authorization), **_of_csms(config.csms)}.items():
+        model.preset(parse_variable_name(name), value)
+    for name, scalar in config.variables.items():
+        _preset(model, config, "variables", name, _text(scalar))
+    if config.ocpp16_keys:
+        from agent.csms.v16.configuration_keys import variable_of_key  # noqa: PLC0415 - only where 1.6 keys are preset
+
+        for name, scalar in config.ocpp16_keys.items():
+            key, value = variable_of_key(name, _text(scalar))
+            if key is None:
+                raise _refusal(config, "ocpp16_keys", name, value)
+            _preset_key(model, config, "ocpp16_keys", name, key, value)
+    return model
+
+
+def _describe(config: AgentConfig) -> StationDescription:
+    station = config.station
+    return StationDescription(
+        vendor=station.vendor,
+        model=station.model,
+        serial_number=station.serial_number or "",
+        firmware_version=station.firmware_version,
+        identity=config.csms.identity,
+        security_profile=config.csms.security_profile,
+        evses=tuple(
+            EvseDescription(
+                evse.id, evse.connector_type, evse.phases, int(evse.max_current_a * evse.phases * _VOLTAGE_V)
+            )
+            for evse in config.evse
+        ),
+        phases=station.phases,
+    )
+
+
+def _of_authorization(authorization: AuthorizationConfig) -> dict[str, str]:
+    return {
+        "TxCtrlr.EVConnectionTimeOut": str(int(authorization.connection_timeout_s)),
+        "TxCtrlr.StopTxOnInvalidId": _text(authorization.stop_on_invalid_id),
+        "AuthCtrlr.LocalPreAuthorize": _text(authorization.local_pre_authorize),
+        "AuthCtrlr.LocalAuthorizeOffline": _text(authorization.local_authorize_offline),
+        "AuthCtrlr.OfflineTxForUnknownIdEnabled": _text(authorization.offline_unknown_token == "accept"),  # noqa: S105
+        "AuthCacheCtrlr.Enabled": _text(authorization.cache_enabled),
+        **(
+            {"AuthCacheCtrlr.LifeTime": str(int(authorization.cache_lifetime_s))}
+            if authorization.cache_lifetime_s is not None
+            else {}
+        ),
+    }
+
+
+def _of_csms(csms: CsmsConfig) -> dict[str, str]:
+    return {
+        "OCPPCommCtrlr.WebSocketPingInterval": str(int(csms.ping_interval_s)),
+        "OCPPCommCtrlr.MessageAttempts[TransactionEvent]": str(csms.message_attempts),
+        "OCPPCommCtrlr.MessageAttemptInterval[TransactionEvent]": str(int(csms.message_attempt_interval_s)),
+    }
+
+
+def _preset(model: DeviceModel, config: AgentConfig, section: str, name: str, value: str) -> None:
+    try:
+        key = parse_variable_name(name)
+    except ValueError as error:
+        raise _refusal(config, section, name, str(error)) from None
+    _preset_key(model, config, section, name, key, value)
+
+
+def _preset_key(model: DeviceModel, config: AgentConfig, section: str, name: str, key: VariableKey, value: str) -> None:
+    result = model.preset(key, value)
+    if result.status not in {SetStatus.ACCEPTED, SetStatus.REBOOT_REQUIRED}:
+        raise _refusal(config, section, name, result.reason)
+
+
+def _refusal(config: AgentConfig, section: str, name: str, reason: str) -> ConfigError:
+    origin = config.origin(section, name)
+    return ConfigError(origin.file, origin.line, f"{section}.{name}", reason)
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,72 @@
+"""The life of the process: open, run until told to stop or restart, close; readiness and watchdog for systemd."""
+
+import asyncio
+import gc
+import logging
+import signal
+from datetime import timedelta
+from enum import Enum
+from typing import Final
+
+from agent.assembly import DATABASE_NAME, Agent, Surfaces
+from agent.clock import StationClock
+from agent.config import AgentConfig
+from agent.hardware import build_hardware
+from agent.store.database import Database
+from agent.systemd import Notifier
+
+logger = logging.getLogger(__name__)
+
+BEAT_LIMIT_S: Final = 10.0
+"""An EVSE loop that has not passed a beat for this long keeps the watchdog from being fed."""
+
+
+class Outcome(Enum):
+    """Why the process ends."""
+
+    STOP = "stop"
+    RESTART = "restart"
+
+
+async def run_agent(config: AgentConfig) -> Outcome:
+    """Run the station until SIGTERM, SIGINT or a reset. Raises: StoreError, HardwareFault, ConfigError at start."""
+    stop = asyncio.Event()
+    restart = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    def restart_soon() -> None:
+        restart.set()
+        stop.set()
+
+    clock = StationClock(step_threshold=timedelta(seconds=config.station.clock_step_s))
+    config.station.state_dir.mkdir(parents=True, exist_ok=True)
+    hardware = build_hardware(config, lambda: clock.now().utc)
+    database = Database(config.station.state_dir / DATABASE_NAME)
+    agent = Agent(config, hardware, clock, Surfaces(database), restart_soon)
+    await agent.open()
+    gc.freeze()  # what was built so far stays: the collector need not look at it again
+    notifier = Notifier()
+    notifier.ready()
+    watchdog = asyncio.create_task(_feed_watchdog(notifier, agent))
+    try:
+        await agent.run(stop)
+    finally:
+        watchdog.cancel()
+        notifier.stopping()
+    return Outcome.RESTART if restart.is_set() else Outcome.STOP
+
+
+async def _feed_watchdog(notifier: Notifier, agent: Agent) -> None:
+    interval_s = notifier.watchdog_interval_s()
+    if interval_s is None:
+        return
+    loop = asyncio.get_running_loop()
+    while True:
+        late = [evse.evse_id for evse in agent.station.evses.values() if loop.time() - evse.last_beat_s > BEAT_LIMIT_S]
+        if late:
+            logger.error("watchdog not fed: no beat evses=%s", late)
+        else:
+            notifier.watchdog()
+        await asyncio.sleep(interval_s)

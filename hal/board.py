@@ -1,0 +1,132 @@
+"""Builds the devices of a station from plain values; only drivers that are configured are imported."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hal.api import EnergyMeter, Indicator, PilotController, RfidReader
+from hal.transports.port import Port
+from hal.transports.serial_port import SerialPort
+
+if TYPE_CHECKING:
+    from hal.codecs.modbus_frame import Framing
+    from hal.drivers.modbus_bus import ModbusBus
+
+
+@dataclass(frozen=True, slots=True)
+class SerialLine:
+    """A serial device and how it is set."""
+
+    path: Path
+    baudrate: int
+    parity: str = "N"
+    stopbits: int = 1
+
+    def port(self) -> Port:
+        """Build the port; nothing is opened yet."""
+        return SerialPort(str(self.path), self.baudrate, parity=self.parity, stopbits=self.stopbits)
+
+
+@dataclass(frozen=True, slots=True)
+class TcpLine:
+    """A device behind TCP."""
+
+    host: str
+    tcp_port: int
+
+    def port(self) -> Port:
+        """Build the port; nothing is opened yet."""
+        from hal.transports.tcp_port import TcpPort  # noqa: PLC0415 - only where a device is behind TCP
+
+        return TcpPort(self.host, self.tcp_port)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEvseSettings:
+    """What is configured of an OpenEVSE board."""
+
+    max_current_a: float
+    phases: int
+    poll_interval_s: float
+    allow_protection_off: frozenset[str]
+
+
+def openevse_board(port: Port, settings: OpenEvseSettings) -> PilotController:
+    """Build the driver of an OpenEVSE board. Raises: ValueError for settings that the board cannot have."""
+    from hal.drivers.openevse import OpenEvseBoard  # noqa: PLC0415 - only what is configured is imported
+
+    return OpenEvseBoard(
+        port,
+        max_current_a=int(settings.max_current_a),
+        phases=settings.phases,
+        poll_interval_s=settings.poll_interval_s,
+        allow_protection_off=settings.allow_protection_off,
+    )
+
+
+class MeterBuses:
+    """Modbus lines; meters on the same line share one bus, which asks one at a time."""
+
+    def __init__(self, utc: Callable[[], datetime]) -> None:
+        self._utc = utc
+        self._buses: dict[object, ModbusBus] = {}
+
+    @property
+    def buses(self) -> "tuple[ModbusBus, ...]":
+        """All buses, each of which has to run."""
+        return tuple(self._buses.values())
+
+    def meter(
+        self,
+        line: SerialLine | TcpLine,
+        unit: int,
+        map_name: str,
+        *,
+        allow_coarse_register: bool = False,
+        open_port: Callable[[], Port] | None = None,
+    ) -> EnergyMeter:
+        """Build the driver of one meter. Raises: HardwareFault if it cannot be billed from, or is not known."""
+        from hal.drivers.modbus_bus import ModbusBus  # noqa: PLC0415 - only what is configured is imported
+        from hal.drivers.modbus_meter import ModbusMeter  # noqa: PLC0415
+        from hal.meters.register_map import load_register_map  # noqa: PLC0415
+
+        register_map = load_register_map(map_name, allow_coarse_register=allow_coarse_register)
+        key = line.path if isinstance(line, SerialLine) else line
+        if key not in self._buses:
+            framing: Framing = "rtu" if isinstance(line, SerialLine) else "tcp"
+            baudrate = line.baudrate if isinstance(line, SerialLine) else 9600
+            port = open_port() if open_port is not None else line.port()
+            self._buses[key] = ModbusBus(port, framing, baudrate=baudrate, name=str(key))
+        return ModbusMeter(self._buses[key], unit, register_map, clock=self._utc)
+
+
+@dataclass(frozen=True, slots=True)
+class UidSettings:
+    """How a line reader writes its UIDs."""
+
+    lower_case: bool = False
+    reversed_bytes: bool = False
+    uid_lengths: tuple[int, ...] = (4, 7, 10)
+    token_type: str = "ISO14443"  # noqa: S105 - a kind of card
+
+
+def line_reader(port: Port, settings: UidSettings) -> RfidReader:
+    """Build the driver of a reader that sends one UID per line."""
+    from hal.drivers.rfid_line import LineRfidReader  # noqa: PLC0415 - only what is configured is imported
+
+    return LineRfidReader(
+        port,
+        case="lower" if settings.lower_case else "upper",
+        byte_order="lsb" if settings.reversed_bytes else "msb",
+        uid_lengths=settings.uid_lengths,
+        token_type=settings.token_type,
+    )
+
+
+def line_indicator(port: Port) -> Indicator:
+    """Build the driver of an indicator that takes one JSON line per change."""
+    from hal.drivers.indicator_line import LineIndicator  # noqa: PLC0415 - only what is configured is imported
+
+    return LineIndicator(port)
