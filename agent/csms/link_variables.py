@@ -8,7 +8,7 @@ from agent.domain.device_model import DeviceModel
 
 
 def timing_from(model: DeviceModel, base: LinkTiming) -> LinkTiming:
-    """Return `base` with everything that a variable decides. Source: OCPP 2.0.1 part 2, OCPPCommCtrlr and ClockCtrlr."""
+    """Return `base` with what OCPPCommCtrlr and ClockCtrlr decide. Source: OCPP 2.0.1 part 2, appendices."""
     call_timeout_s = float(model.integer("OCPPCommCtrlr", "MessageTimeout", "Default"))
     return replace(
         base,
