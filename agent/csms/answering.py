@@ -17,6 +17,9 @@ from agent.csms.work import Work
 
 logger = logging.getLogger(__name__)
 
+MAX_REFUSALS_LOGGED = 100
+"""Per connection; further ones are logged for debugging only: a flood must not fill the log."""
+
 
 class Sender(Protocol):
     """Where answers go."""
@@ -35,6 +38,7 @@ class Answerer:
         self._schemas = schemas
         self._sender = sender
         self._work = work
+        self._refused = 0
 
     async def answer(self, call: Call, boot_status: BootStatus | None) -> None:
         """Answer a request. Raises: LinkLostError."""
@@ -102,7 +106,9 @@ class Answerer:
             self._work.begin(f"follow-up of {call.action}", _run(reply))
 
     async def _refuse(self, call: Call, error: RpcError) -> None:
-        logger.info("refused action=%s error=%s", call.action, error)
+        self._refused += 1
+        level = logging.INFO if self._refused <= MAX_REFUSALS_LOGGED else logging.DEBUG
+        logger.log(level, "refused action=%s error=%s", call.action, error)
         code = self._adapter.error_code(error.code)
         await self._sender.send(rpc.error_text(call.message_id, code, error.description))
 

@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 LATE_ANSWER_GRACE_S = 300.0
 MAX_REMEMBERED_CALLS = 64
+MAX_STRANGERS_LOGGED = 20
+"""Answers to nothing beyond these are logged for debugging only: a flood must not fill the log."""
 TRY_AGAIN_WAIT_S = 1.0
 MAX_TRY_AGAIN_WAIT_S = 10.0
 MAX_TRY_AGAINS = 6
@@ -59,6 +61,7 @@ class Calls:
         self._wire: Wire | None = None
         self._pending: dict[str, _Pending] = {}
         self._late: list[LateAnswer] = []
+        self._strangers = 0
         self.unanswered_since_s: float | None = None
         """Loop time of the first CALL sent after the last answer; None if nothing is owed."""
 
@@ -106,7 +109,9 @@ class Calls:
         self.unanswered_since_s = None
         pending = self._pending.pop(frame.message_id, None)
         if pending is None or now_s - pending.sent_at_s > LATE_ANSWER_GRACE_S:
-            logger.warning("answer to no call of ours message_id=%s", frame.message_id)
+            self._strangers += 1
+            level = logging.WARNING if self._strangers <= MAX_STRANGERS_LOGGED else logging.DEBUG
+            logger.log(level, "answer to no call of ours message_id=%s", frame.message_id)
             return
         try:
             payload = _read(pending, frame)

@@ -114,15 +114,17 @@ class WebsocketDialler:
             ping_timeout=PONG_TIMEOUT_S,
             max_size=MAX_FRAME_CHARS,
             max_queue=MAX_QUEUED_FRAMES,
-            ssl=self._tls(),
+            ssl=await self._tls(),
         )
         _limit_unacknowledged(connection.transport.get_extra_info("socket"), self._endpoint.ping_interval_s)
         return connection
 
-    def _tls(self) -> ssl.SSLContext | None:
+    async def _tls(self) -> ssl.SSLContext | None:
+        """Read anew for each connection, in a thread: certificates change, and the system's authorities are many."""
         if urlsplit(self._endpoint.url).scheme != "wss":
             return None
-        return tls_context(
+        return await asyncio.to_thread(
+            tls_context,
             self._endpoint.ca_file,
             self._endpoint.client_certificate_file,
             self._endpoint.client_key_file,

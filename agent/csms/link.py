@@ -214,6 +214,7 @@ class CsmsLink:
         silent_s = asyncio.get_running_loop().time() - since_s
         if silent_s >= self._timing().liveness_s:
             self._dead.set_exception(LinkLostError(f"the back-end has answered nothing for {silent_s:.0f} s"))
+            self._dead.exception()  # retrieved: the connection may be ending for another reason already
         elif self._registration is not None:
             self._registration.probe()
 

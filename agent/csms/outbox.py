@@ -39,6 +39,9 @@ from agent.domain.vocabulary import Authorization, IdToken
 
 logger = logging.getLogger(__name__)
 
+LOSS_NOTICED_S = 0.05
+"""A connection may refuse to send a moment before its loss is known; nothing is tried meanwhile."""
+
 
 class Journal(Protocol):
     """What the outbox needs of the journal."""
@@ -144,7 +147,7 @@ class Outbox:
             if delivery.step == step:
                 self._take_answer(delivery, adapter, outgoing.action, payload)
         except LinkLostError:
-            await asyncio.sleep(0)
+            await asyncio.sleep(LOSS_NOTICED_S)
         except (RpcError, CallTimeoutError, ValueError) as error:
             if delivery.step == step:
                 return await self._fail(delivery, adapter, error)

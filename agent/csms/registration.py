@@ -58,12 +58,13 @@ class Registration:
         if known and await self._still_known():
             self._accepted.set()
             self._on_status(BootStatus.ACCEPTED)
-        while not self._accepted.is_set():
-            wait_s = await self._boot()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await self._accepted.wait()
-        await self._keep_in_touch()
+        while True:
+            while not self._accepted.is_set():
+                wait_s = await self._boot()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait_s):
+                        await self._accepted.wait()
+            await self._keep_in_touch()
 
     def probe(self) -> None:
         """Send a heartbeat soon: something was not answered."""
@@ -78,6 +79,9 @@ class Registration:
         if answer.status is BootStatus.ACCEPTED:
             self._adapter.boot_accepted(answer)
             self._accepted.set()
+        else:
+            self._accepted.clear()
+            self._probe.set()
         self._on_status(answer.status)
         return answer.interval_s if answer.interval_s > 0 else self._retry.next_wait_s(self._timing().boot_retry)
 
@@ -99,10 +103,14 @@ class Registration:
             return self._retry.next_wait_s(self._timing().boot_retry)
 
     async def _keep_in_touch(self) -> None:
+        """Send heartbeats until a later boot answer takes the acceptance back."""
         loop = asyncio.get_running_loop()
+        self._probe.clear()
         last_s = loop.time()
         while True:
             await self._heartbeat_due(last_s)
+            if not self._accepted.is_set():
+                return
             last_s = loop.time()
             try:
                 await self._heartbeat()

@@ -18,6 +18,9 @@ from agent.domain.vocabulary import ConnectorStatus
 
 logger = logging.getLogger(__name__)
 
+LOSS_NOTICED_S = 0.05
+"""A connection may refuse to send a moment before its loss is known; nothing is tried meanwhile."""
+
 MAX_QUEUED_PER_EVSE = 16
 
 
@@ -97,7 +100,7 @@ class StatusBoard:
             for evse_id in sorted(self._queued):
                 await self._tell_evse(evse_id)
         except LinkLostError:
-            await asyncio.sleep(0)
+            await asyncio.sleep(LOSS_NOTICED_S)
             return False
         return True
 

@@ -103,7 +103,7 @@ class ScriptedCsms:
         with suppress(ConnectionClosed):
             try:
                 script = self._scripts.get(action)
-                result = _accept(action) if script is None else await script(self, message_id, payload)
+                result = accept(action) if script is None else await script(self, message_id, payload)
             except Refuse as refusal:
                 await connection.send(json.dumps([4, message_id, refusal.code, refusal.description, {}]))
                 return
@@ -135,7 +135,7 @@ async def scripted_csms(
         csms.stop()
 
 
-def _accept(action: str) -> Json:
+def accept(action: str) -> Json:
     match action:
         case "BootNotification":
             return {"status": "Accepted", "currentTime": NOW, "interval": 300}
