@@ -299,3 +299,19 @@ async def test_a_flood_of_requests_is_answered_and_the_loop_stays_responsive() -
             await csms.connection.send(f'[2,"{number}","GetConfiguration",{{}}]')
         await csms.until(lambda: len(csms.answers) == 2000)
         assert [answer[1] for answer in csms.answers] == [str(number) for number in range(2000)]
+
+
+async def test_an_acceptance_that_is_taken_back_ends_in_booting_again() -> None:
+    async with scripted_csms() as csms:
+
+        async def answer(csms: ScriptedCsms, _id: str, _payload: Json) -> Json:
+            boots = csms.actions().count("BootNotification")
+            return {"status": "Rejected" if boots == 2 else "Accepted", "currentTime": NOW, "interval": 1}
+
+        csms.on("BootNotification", answer)
+        async with house(csms) as home:
+            await home.until_online()
+            await home.client.send(home.adapter.boot_request(triggered=True))
+            assert not home.client.back_end.is_online
+            await csms.until_called("BootNotification", 3)
+            await home.until_online()
