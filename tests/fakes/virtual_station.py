@@ -1,0 +1,172 @@
+"""A whole station in virtual time: the real agent, simulated hardware and the bench CSMS, joined in memory.
+
+`station.kill()` is a SIGKILL: every task is gone, nothing is flushed; `station.start()` is the next start of the
+process over the same database file.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from agent.assembly import DATABASE_NAME, Agent, Surfaces
+from agent.clock import Instant
+from agent.config import load_config
+from agent.csms.connection import Connection, DialError
+from agent.hardware import build_hardware
+from agent.station.surroundings import EvseTiming
+from agent.store.database import Database
+from agent.store.executors import InlineExecutor
+from hal.board import SerialLine, TcpLine
+from hal.transports.memory_port import MemoryPort
+from hil.agent_toml import StationPlan, agent_toml
+from hil.csms.bench_csms import BenchCsms
+from hil.csms.memory_connection import MemoryConnection, memory_connection_pair
+from hil.devices.openevse_board_values import BoardModel
+from tests.fakes.virtual_bench import VirtualLines, virtual_bench
+
+IDENTITY = "BENCH-0001"
+START = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
+
+
+class VirtualClock:
+    """The virtual loop's clock, with UTC that starts at `START` and can be taught."""
+
+    def __init__(self) -> None:
+        self._offset = timedelta(0)
+
+    def now(self) -> Instant:
+        now_s = asyncio.get_running_loop().time()
+        return Instant(now_s, START + timedelta(seconds=now_s) + self._offset)
+
+    def learn_utc(self, utc: datetime) -> timedelta:
+        step = utc - self.now().utc
+        if abs(step) <= timedelta(seconds=2):
+            return timedelta(0)
+        self._offset += step
+        return step
+
+
+@dataclass
+class VirtualStation:
+    """The running pieces, and what a story does with them."""
+
+    directory: Path
+    lines: VirtualLines
+    csms: BenchCsms
+    version: str
+    timing: EvseTiming
+    clock: VirtualClock = field(default_factory=VirtualClock)
+    reachable: bool = True
+    agent: Agent | None = None
+    restarts: int = 0
+    _task: "asyncio.Task[None] | None" = None
+    _stop: asyncio.Event = field(default_factory=asyncio.Event)
+    _connections: "list[tuple[MemoryConnection, asyncio.Task[None]]]" = field(default_factory=list)
+
+    async def start(self) -> Agent:
+        """Start the agent over whatever the database holds."""
+        config = load_config(self.directory / "agent.toml", bench=True)
+        hardware = build_hardware(config, lambda: self.clock.now().utc, self._line)
+        database = Database(config.station.state_dir / DATABASE_NAME, InlineExecutor())
+        config.station.state_dir.mkdir(exist_ok=True)
+        self._stop = asyncio.Event()
+        self.agent = Agent(
+            config, hardware, self.clock, Surfaces(database, self._dial, self.timing), self._restart_wanted
+        )
+        await self.agent.open()
+        self._task = asyncio.create_task(self.agent.run(self._stop), name="agent")
+        return self.agent
+
+    async def kill(self) -> None:
+        """End the agent as SIGKILL does: no stop, no flush."""
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._task = None
+        self.agent = None
+        self.drop()
+
+    async def stop(self) -> None:
+        """End the agent as SIGTERM does."""
+        assert self._task is not None
+        self._stop.set()
+        await self._task
+        self._task = None
+        self.agent = None
+
+    def check_alive(self) -> None:
+        """Raise what ended the agent, if anything did."""
+        if self._task is not None and self._task.done():
+            self._task.result()
+
+    def drop(self) -> None:
+        """Cut the connection to the back-end."""
+        for connection, _task in self._connections:
+            connection.abort()
+        self._connections.clear()
+
+    def _restart_wanted(self) -> None:
+        self.restarts += 1
+        self._stop.set()
+
+    def _line(self, line: SerialLine | TcpLine) -> MemoryPort:
+        assert isinstance(line, SerialLine)
+        name, device = line.path.parent.name, line.path.name
+        if device == "reader1":
+            assert self.lines.reader is not None
+            return self.lines.reader
+        ports = {"board": self.lines.boards, "meter": self.lines.meters, "indicator": self.lines.indicators}[device]
+        return ports[int(name.removeprefix("evse"))]
+
+    async def _dial(self, subprotocols: Sequence[str]) -> Connection:
+        if not self.reachable:
+            raise DialError("connection refused")
+        station_end, csms_end = memory_connection_pair()
+        chosen = f"ocpp{self.version}"
+        assert chosen in subprotocols
+        station_end.subprotocol = chosen
+        task = asyncio.create_task(self.csms.accept(IDENTITY, self.version, csms_end), name="csms")
+        self._connections.append((csms_end, task))
+        return station_end
+
+
+@asynccontextmanager
+async def virtual_station(  # noqa: PLR0913 - what a story may choose, all by name
+    directory: Path,
+    *,
+    version: str = "2.0.1",
+    evses: int = 1,
+    extra_toml: str = "",
+    board_model: BoardModel | None = None,
+    timing: EvseTiming | None = None,
+    poll_interval_s: float = 1.0,
+    started: bool = True,
+) -> AsyncIterator[VirtualStation]:
+    """Make everything on the running (virtual) loop; the agent runs unless told otherwise."""
+    clock = VirtualClock()
+    csms = BenchCsms(clock=lambda: clock.now().utc)
+    async with virtual_bench(evses=evses, board_model=board_model) as lines:
+        plan = StationPlan(directory, evses, "eastron_sdm630", "ws://csms", (version,))
+        text = agent_toml(plan).replace("[evse.meter]", f"poll_interval_s = {poll_interval_s}\n[evse.meter]")
+        text = text.replace("[evse.indicator]", f"poll_interval_s = {poll_interval_s}\n[evse.indicator]")
+        (directory / "agent.toml").write_text(text)
+        (directory / "conf.d").mkdir(exist_ok=True)
+        (directory / "conf.d" / "story.toml").write_text(extra_toml)
+        station = VirtualStation(directory, lines, csms, version, timing or EvseTiming(), clock=clock)
+        await asyncio.sleep(5)  # the boards take 2.6 s to boot
+        if started:
+            await station.start()
+        try:
+            yield station
+            station.check_alive()
+        finally:
+            if station.agent is not None:
+                await station.kill()
+
+
+def loosely(timing: EvseTiming | None = None) -> EvseTiming:
+    """Timing for hours of virtual time: the loop beats once a minute."""
+    return replace(timing or EvseTiming(), beat_s=60.0, lease_s=180.0)
