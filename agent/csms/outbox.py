@@ -4,7 +4,7 @@ Rules kept here:
 * A row leaves the journal only when every message of it was answered, or when its attempts are spent: then it is parked
   as a dead letter and the next one goes, since some back-ends never answer a message they dislike.
 * A refusal and a missing answer are attempts; a lost link is none. Every attempt has its own message id, and an answer
-  to any of them counts, however late.
+  to any of them counts, as long as `calls` remembers it.
 * A row that is sent again is sent with the same content: it is mapped from the same fact.
 """
 
@@ -79,8 +79,7 @@ class _Delivery:
     row: JournalRow
     known: TransactionAtCsms
     message_ids: dict[str, int]
-    """Under which ids it was sent, and which of its messages each was. Of ids from before a restart only the row is
-    known; they count as its first message, which is the only one that most rows have."""
+    """Under which ids this process sent it, and which of its messages each was."""
     step: int = 0
     """Which of the row's messages is next."""
     failures: int = 0
@@ -115,7 +114,7 @@ class Outbox:
                 row = await self._journal.next_row()
                 transaction_id = _transaction_id(row.fact)
                 known = self._journal.at_csms(transaction_id) if transaction_id else TransactionAtCsms()
-                self._current = _Delivery(row, known, dict.fromkeys(row.message_ids, 0))
+                self._current = _Delivery(row, known, {})
                 try:
                     await self._deliver(self._current)
                 finally:
