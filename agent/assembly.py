@@ -15,6 +15,7 @@ from agent.csms.client import CsmsClient
 from agent.csms.configured import endpoint_of, timing_of
 from agent.csms.connection import Dialler
 from agent.csms.frame_log import FrameLog, FrameSink, NoFrameLog
+from agent.csms.link_variables import timing_from
 from agent.domain.availability import Availability
 from agent.domain.charging_session import ChargingSession
 from agent.domain.session_context import SessionRules
@@ -30,10 +31,10 @@ from agent.station.evse import Evse
 from agent.station.journal import Journal
 from agent.station.metering import Metering
 from agent.station.surroundings import EvseDevices, EvseTiming
-from agent.store import availability, variables
+from agent.store import availability, boot_history, variables
 from agent.store.database import Database
 from agent.store.errors import StoreError
-from hal.api import CardPresented
+from hal.panel import CardPresented
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +68,7 @@ class Agent:
         self.journal = Journal(self._database, clock)
         self.station: ChargingStation
         self.client: CsmsClient
+        self._boot_reason = boot_history.POWER_UP
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
@@ -77,6 +79,9 @@ class Agent:
         self.device_model.load([(str(key), value) for key, value in stored.items()])
         self.device_model.on_written(self._keep_variable)
         operative = Availability(self._hardware.evses, await self._database.run(availability.load))
+        self._boot_reason = await self._database.run(
+            lambda connection: boot_history.take_boot_reason(connection, boot_history.this_boot_id())
+        )
         authorizer = Authorizer(self._database, self.device_model, self._clock)
         await authorizer.open()
         if self._config.csms.frame_log:
@@ -85,6 +90,7 @@ class Agent:
 
     def _build(self, operative: Availability, authorizer: Authorizer) -> None:
         config = self._config
+        base_timing = timing_of(config.csms, learn_utc=config.station.clock_source == "csms")
         self.client = CsmsClient(
             endpoint_of(config.csms),
             {version: partial(self._adapter, version) for version in config.csms.ocpp_versions},
@@ -92,12 +98,18 @@ class Agent:
             self._clock,
             deauthorize=self._deauthorize,
             on_authorization=authorizer.learn,
-            timing=lambda: timing_of(config.csms, learn_utc=config.station.clock_source == "csms"),
+            timing=lambda: timing_from(self.device_model, base_timing),
             dial=self._surfaces.dial,
             frames=self._frames,
         )
         parts = StationParts(
-            self.device_model, self.journal, authorizer, operative, self._clock, self._keep_availability, self._restart
+            self.device_model,
+            self.journal,
+            authorizer,
+            operative,
+            self._clock,
+            self._keep_availability,
+            self._restart_announced,
         )
         self.station = ChargingStation(parts, self.client.back_end, config.station.supply_max_current_a)
         machine = session_machine()
@@ -112,10 +124,11 @@ class Agent:
             evse_id,
             self._session_rules(),
             machine,
-            restored=self.journal.open_transaction(evse_id, TransactionState),
+            restored=self._restored(evse_id),
             last_register_wh=last.register_wh if last else None,
             operative=operative.operative(evse_id),
         )
+        self.device_model.provide(VariableKey("EVSE", "Power", evse_id=evse_id), lambda: _power_w(session))
         key = VariableKey("TxCtrlr", "EVConnectionTimeOut")
         self.device_model.watch(key, lambda text: _set_connection_timeout(session, text))
         devices = EvseDevices(
@@ -125,6 +138,14 @@ class Agent:
             indicator=hardware.indicator,
         )
         return self.station.evse(session, devices, self._surfaces.timing)
+
+    def _restored(self, evse_id: int) -> TransactionState | None:
+        try:
+            return self.journal.open_transaction(evse_id, TransactionState)
+        except StoreError:
+            # Its facts are in the journal and will be sent; only the end of it is missing, which somebody must settle.
+            logger.exception("open transaction cannot be read, it stays without an end evse=%d", evse_id)
+            return None
 
     def _session_rules(self) -> SessionRules:
         authorization = self._config.authorization
@@ -149,10 +170,16 @@ class Agent:
                 self.station, clock=self._clock, identity=identity16, sender=self.client.send, journal=self.journal
             )
         from agent.csms.v201.adapter import V201Adapter  # noqa: PLC0415 - only the version in use
-        from agent.csms.v201.messages import StationIdentity  # noqa: PLC0415
+        from agent.csms.v201.messages import BootReason, StationIdentity  # noqa: PLC0415
 
         identity = StationIdentity(station.vendor, station.model, station.serial_number or "", station.firmware_version)
-        return V201Adapter(self.station, clock=self._clock, identity=identity, sender=self.client.send)
+        return V201Adapter(
+            self.station,
+            clock=self._clock,
+            identity=identity,
+            sender=self.client.send,
+            boot_reason=BootReason(self._boot_reason),
+        )
 
     # ------------------------------------------------------------------ running
 
@@ -189,6 +216,10 @@ class Agent:
     async def _deauthorize(self, transaction_id: str) -> None:
         await self.station.deauthorize(transaction_id)
 
+    def _restart_announced(self, reason: str) -> None:
+        self._database.submit(lambda connection: boot_history.announce_restart(connection, reason), _log_failure)
+        self._restart()
+
     # ------------------------------------------------------------------ persistence of what is commanded
 
     def _keep_variable(self, key: VariableKey, value: str) -> None:
@@ -198,6 +229,12 @@ class Agent:
         self._database.submit(
             lambda connection: availability.put(connection, evse_id, operative=operative), _log_failure
         )
+
+
+def _power_w(session: ChargingSession) -> str:
+    """Power drawn at the last reading, W."""
+    reading = session.recorder.last_reading
+    return "0" if reading is None or reading.power_w is None else str(int(reading.power_w))
 
 
 def _set_connection_timeout(session: ChargingSession, text: str) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from agent.config import AgentConfig, EvseConfig, MeterConfig, ReaderConfig
-from hal.api import EnergyMeter, Indicator, PilotController, RfidReader
+from hal.api import EnergyMeter, PilotController
 from hal.board import (
     MeterBuses,
     OpenEvseSettings,
@@ -17,6 +17,7 @@ from hal.board import (
     line_reader,
     openevse_board,
 )
+from hal.panel import Indicator, RfidReader
 from hal.transports.port import Port
 
 OpenLine = Callable[[SerialLine | TcpLine], Port]

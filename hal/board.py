@@ -6,7 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hal.api import EnergyMeter, Indicator, PilotController, RfidReader
+from hal.api import EnergyMeter, PilotController
+from hal.panel import Indicator, RfidReader
 from hal.transports.port import Port
 from hal.transports.serial_port import SerialPort
 

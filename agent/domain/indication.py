@@ -4,7 +4,8 @@ from collections.abc import Collection
 from typing import Final
 
 from agent.domain.session_state import SessionState
-from hal.api import Buzzer, Fault, Indication, Light
+from hal.api import Fault
+from hal.panel import Buzzer, Indication, Light
 
 _STATES: Final[dict[SessionState, Indication]] = {
     SessionState.UNKNOWN: Indication(Light.WHITE, blinking=True, buzzer=Buzzer.NONE, text="Starting up"),

@@ -9,7 +9,8 @@ from agent.domain.session_state import EvseStatus
 from agent.domain.vocabulary import Authorization, IdToken
 from agent.station.metering import Metering
 from agent.station.sampling import SampleIntervals
-from hal.api import ConnectorLock, Indicator, PilotController
+from hal.api import ConnectorLock, PilotController
+from hal.panel import Indicator
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ import logging
 from dataclasses import replace
 from typing import Final
 
-from hal.api import Buzzer, Indication, PortError
+from hal.api import PortError
+from hal.panel import Buzzer, Indication
 from hal.transports.port import Port
 
 logger = logging.getLogger(__name__)

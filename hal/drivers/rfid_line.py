@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable
 from typing import Final, Literal
 
-from hal.api import CardPresented, PortError
+from hal.api import PortError
 from hal.codecs.rfid import UidDecoder, UidFormat
+from hal.panel import CardPresented
 from hal.transports.port import Port
 
 logger = logging.getLogger(__name__)

@@ -1,8 +1,8 @@
 import asyncio
 import json
 
-from hal.api import Buzzer, Indication, Light
 from hal.drivers.indicator_line import LineIndicator
+from hal.panel import Buzzer, Indication, Light
 from hal.transports.memory_port import memory_pipe
 from tests.hal.drivers.openevse_bench import virtual
 

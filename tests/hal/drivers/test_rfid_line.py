@@ -3,8 +3,8 @@ import logging
 
 import pytest
 
-from hal.api import CardPresented
 from hal.drivers.rfid_line import LineRfidReader
+from hal.panel import CardPresented
 from hal.transports.memory_port import memory_pipe
 from tests.hal.drivers.openevse_bench import virtual
 
