@@ -64,7 +64,7 @@ class CsmsConfig:
     message_attempt_interval_s: float = setting(
         Number(0, _DAY_S, "s"), "wait after a failed attempt, times its number", default=60.0
     )
-    frame_log: bool = _flag("log every OCPP frame, secrets masked", default=False)
+    frame_log: bool = _flag("log every OCPP frame, secrets masked", default=True)
 
     @property
     def endpoint(self) -> str:

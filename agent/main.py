@@ -20,8 +20,11 @@ def main() -> int:
     arguments = _parser().parse_args()
     if arguments.check:
         from agent.config_check import check_command  # noqa: PLC0415 - only for --check
+        from agent.presets import build_device_model  # noqa: PLC0415
 
-        return check_command(arguments.config, bench=arguments.bench, json_output=arguments.json)
+        return check_command(
+            arguments.config, bench=arguments.bench, json_output=arguments.json, further=build_device_model
+        )
     _log_to_stderr(arguments.log_level)
     try:
         config = load_config(arguments.config, bench=arguments.bench)

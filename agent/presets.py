@@ -62,6 +62,9 @@ def _of_authorization(authorization: AuthorizationConfig) -> dict[str, str]:
 
 def _of_csms(csms: CsmsConfig) -> dict[str, str]:
     return {
+        "OCPPCommCtrlr.MessageTimeout[Default]": str(int(csms.call_timeout_s)),
+        "OCPPCommCtrlr.RetryBackOffWaitMinimum": str(max(1, int(csms.reconnect_min_s))),
+        "OCPPCommCtrlr.RetryBackOffRandomRange": str(int(csms.reconnect_random_s)),
         "OCPPCommCtrlr.WebSocketPingInterval": str(int(csms.ping_interval_s)),
         "OCPPCommCtrlr.MessageAttempts[TransactionEvent]": str(csms.message_attempts),
         "OCPPCommCtrlr.MessageAttemptInterval[TransactionEvent]": str(int(csms.message_attempt_interval_s)),

@@ -100,7 +100,7 @@ class TransactionRecorder:
         self.stop_points = DEFAULT_STOP_POINTS
         self._points: frozenset[TxPoint] = frozenset(restored.points) if restored else frozenset()
         self.register_wh: Decimal | None = restored.last_register_wh if restored else None
-        self._reading: MeterReading | None = None
+        self.last_reading: MeterReading | None = None
         self._plug_in: PlugInCounter | None = None
         self._offered_current_a = restored.offered_current_a if restored else 0.0
 
@@ -111,7 +111,7 @@ class TransactionRecorder:
 
     def meter_read(self, reading: MeterReading) -> None:
         """Remember the latest reading; only a good register counts, and it never goes back."""
-        self._reading = reading
+        self.last_reading = reading
         if reading.energy_import_wh is not None:
             self.register_wh = reading.energy_import_wh
         if self.state is not None:
@@ -151,7 +151,7 @@ class TransactionRecorder:
         return self._update(view, cause, now, (sample,), offline=offline)
 
     def _sample(self, context: ReadingContext) -> tuple[Sample, ...]:
-        return (Sample(context, self._reading, self._offered_current_a),) if self._reading else ()
+        return (Sample(context, self.last_reading, self._offered_current_a),) if self.last_reading else ()
 
     def _start(self, view: SessionView, cause: Cause, now: Instant, *, offline: bool) -> TransactionStarted:
         self.state = TransactionState(

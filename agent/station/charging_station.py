@@ -32,6 +32,7 @@ from agent.station.journal import Journal
 from agent.station.sampling import TRIGGERED, SampleIntervals
 from agent.station.supply import Supply
 from agent.station.surroundings import EvseDevices, EvseTiming
+from agent.store.boot_history import REMOTE_RESET, SCHEDULED_RESET
 from agent.store.errors import StoreError
 
 logger = logging.getLogger(__name__)
@@ -52,8 +53,8 @@ class StationParts:
     clock: Clock
     keep_availability: Callable[[int, bool], None]
     """Store the availability of an EVSE (0: the station)."""
-    restart: Callable[[], None]
-    """End this process so that it starts again."""
+    restart: Callable[[str], None]
+    """End this process so that it starts again, for this BootReasonEnumType."""
 
 
 class ChargingStation:
@@ -121,7 +122,7 @@ class ChargingStation:
         self._back_end.publish_status(status)
         if self._reset_pending and not self.open_transactions():
             self._reset_pending = False
-            self._spawn_reset(StoppedReason.OTHER)
+            self._spawn_reset(StoppedReason.IMMEDIATE_RESET, SCHEDULED_RESET)
 
     def sample_outside(self, evse_id: int, sample: Sample) -> None:
         """Publish a sample that belongs to no transaction."""
@@ -249,16 +250,16 @@ class ChargingStation:
         if kind is ResetKind.ON_IDLE and self.open_transactions():
             self._reset_pending = True
             return ResetOutcome.SCHEDULED
-        self._spawn_reset(_RESET_REASONS.get(kind, StoppedReason.IMMEDIATE_RESET))
+        self._spawn_reset(_RESET_REASONS.get(kind, StoppedReason.IMMEDIATE_RESET), REMOTE_RESET)
         return ResetOutcome.ACCEPTED
 
-    def _spawn_reset(self, reason: StoppedReason) -> None:
+    def _spawn_reset(self, reason: StoppedReason, boot_reason: str) -> None:
         if self._group is not None:
-            self._group.create_task(self._reset(reason), name="reset")
+            self._group.create_task(self._reset(reason, boot_reason), name="reset")
 
-    async def _reset(self, reason: StoppedReason) -> None:
+    async def _reset(self, reason: StoppedReason, boot_reason: str) -> None:
         await self.stop_all(reason, TriggerReason.RESET_COMMAND)
-        self._parts.restart()
+        self._parts.restart(boot_reason)
 
     async def stop_all(self, reason: StoppedReason, trigger: TriggerReason) -> None:
         """Ask every EVSE to stop in order, and wait until all have, or the time for it is over."""
