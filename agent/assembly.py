@@ -13,7 +13,7 @@ from agent.config import AgentConfig
 from agent.csms.adapter import Adapter
 from agent.csms.client import CsmsClient
 from agent.csms.configured import endpoint_of, timing_of
-from agent.csms.connection import Dialler
+from agent.csms.connection import Dialler, WebsocketDialler
 from agent.csms.frame_log import FrameLog, FrameSink, NoFrameLog
 from agent.csms.link_variables import timing_from
 from agent.domain.availability import Availability
@@ -90,16 +90,17 @@ class Agent:
 
     def _build(self, operative: Availability, authorizer: Authorizer) -> None:
         config = self._config
+        endpoint = endpoint_of(config.csms)
         base_timing = timing_of(config.csms, learn_utc=config.station.clock_source == "csms")
         self.client = CsmsClient(
-            endpoint_of(config.csms),
+            endpoint,
             {version: partial(self._adapter, version) for version in config.csms.ocpp_versions},
             self.journal,
             self._clock,
             deauthorize=self._deauthorize,
             on_authorization=authorizer.learn,
             timing=lambda: timing_from(self.device_model, base_timing),
-            dial=self._surfaces.dial,
+            dial=self._surfaces.dial or WebsocketDialler(endpoint, ping_interval_s=self._ping_interval_s),
             frames=self._frames,
         )
         parts = StationParts(
@@ -116,6 +117,9 @@ class Agent:
         self.station.add(
             [self._evse(evse_id, hardware, machine, operative) for evse_id, hardware in self._hardware.evses.items()]
         )
+
+    def _ping_interval_s(self) -> float:
+        return float(self.device_model.integer("OCPPCommCtrlr", "WebSocketPingInterval"))
 
     def _evse(self, evse_id: int, hardware: EvseHardware, machine: Machine, operative: Availability) -> Evse:
         evse_config = next(evse for evse in self._config.evse if evse.id == evse_id)

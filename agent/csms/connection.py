@@ -83,9 +83,17 @@ class Endpoint:
 class WebsocketDialler:
     """Connects to one endpoint over TCP or TLS."""
 
-    def __init__(self, endpoint: Endpoint, *, timeout_s: float = DIAL_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        timeout_s: float = DIAL_TIMEOUT_S,
+        ping_interval_s: Callable[[], float] | None = None,
+    ) -> None:
+        """`ping_interval_s` is asked at each connection, so that a change by the back-end counts from the next on."""
         self._endpoint = endpoint
         self._timeout_s = timeout_s
+        self._ping_interval_s = ping_interval_s or (lambda: endpoint.ping_interval_s)
 
     async def __call__(self, subprotocols: Sequence[str]) -> Connection:
         """Connect. Raises: DialError."""
@@ -101,6 +109,7 @@ class WebsocketDialler:
         from websockets.asyncio.client import connect  # noqa: PLC0415 - as above
         from websockets.typing import Subprotocol  # noqa: PLC0415 - as above
 
+        ping_interval_s = self._ping_interval_s()
         connection = await connect(
             self._endpoint.full_url,
             subprotocols=[Subprotocol(name) for name in subprotocols],
@@ -110,13 +119,13 @@ class WebsocketDialler:
             proxy=None,
             open_timeout=None,
             close_timeout=CLOSE_TIMEOUT_S,
-            ping_interval=self._endpoint.ping_interval_s or None,
+            ping_interval=ping_interval_s or None,
             ping_timeout=PONG_TIMEOUT_S,
             max_size=MAX_FRAME_CHARS,
             max_queue=MAX_QUEUED_FRAMES,
             ssl=await self._tls(),
         )
-        _limit_unacknowledged(connection.transport.get_extra_info("socket"), self._endpoint.ping_interval_s)
+        _limit_unacknowledged(connection.transport.get_extra_info("socket"), ping_interval_s)
         return connection
 
     async def _tls(self) -> ssl.SSLContext | None:
