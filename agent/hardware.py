@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from agent.config import AgentConfig, EvseConfig, MeterConfig, ReaderConfig
-from hal.api import EnergyMeter, PilotController
+from hal.api import EnergyMeter, HardwareFault, HostLossAction, PilotController
 from hal.board import (
     MeterBuses,
     OpenEvseSettings,
@@ -77,6 +77,10 @@ def _evse(evse: EvseConfig, buses: MeterBuses, open_line: OpenLine) -> EvseHardw
             allow_protection_off=frozenset(evse.board.allow_protection_off),
         ),
     )
+    if board.capabilities.host_loss_action is HostLossAction.NONE and not evse.board.accept_host_loss:
+        raise HardwareFault(
+            f"EVSE {evse.id}: this board does nothing when Linux falls silent; accept_host_loss = true takes it anyway"
+        )
     indicator = None
     if evse.indicator is not None and evse.indicator.port is not None:
         indicator = line_indicator(open_line(SerialLine(evse.indicator.port, evse.indicator.baudrate)))
