@@ -114,6 +114,7 @@ class ChargingSession(SessionContext):
             case ev.EvPluggedIn(simplified):
                 self.plugged, self.plugged_at_s = True, now.monotonic_s
                 self.asking = simplified
+                self.recorder.plug_in_began()
                 self._cause = Cause(TriggerReason.CABLE_PLUGGED_IN)
             case ev.EvUnplugged():
                 self.plugged = self.asking = False

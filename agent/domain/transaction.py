@@ -123,6 +123,10 @@ class TransactionRecorder:
         if self.state is not None:
             self.state = replace(self.state, plug_in=counter)
 
+    def plug_in_began(self) -> None:
+        """Forget the counters of an earlier plug-in."""
+        self._plug_in = None
+
     def current_offered(self, offered_current_a: float) -> None:
         """Remember the offer, for the state that survives a crash and for samples."""
         self._offered_current_a = offered_current_a

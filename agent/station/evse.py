@@ -87,6 +87,7 @@ class Evse:
         self._schedule = SampleSchedule()
         self._saved_at_s = 0.0
         self._noted_wh: Decimal | None = None
+        self._proven: str | None = None
         self._published: tuple[object, ...] | None = None
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._group: asyncio.TaskGroup | None = None
@@ -212,6 +213,8 @@ class Evse:
             self._tell_due_samples(event, now)
         if isinstance(event, ev.PowerTurnedOff):
             self._offer.contactor_opened()
+        if isinstance(event, ev.PlugInProven):
+            self._save_proof(now)
         if session.wants_power and not wanted_power:
             self._since = self._supply.next_turn()
         if event.__class__ is not ev.LimitChanged:
@@ -280,6 +283,14 @@ class Evse:
                 self._perform(self.session.handle(ev.SampleDue(sample, wanted.trigger), now), now)
             else:
                 self._surroundings.sample_outside(self.evse_id, sample)
+
+    def _save_proof(self, now: Instant) -> None:
+        """Keep the first proof of a transaction's plug-in at once: without it a restart could not go on with it."""
+        state = self.session.recorder.state
+        if state is not None and state.transaction_id != self._proven:
+            self._proven = state.transaction_id
+            self._saved_at_s = now.monotonic_s
+            self._facts.record(self.evse_id, (), state)
 
     def _save_state(self, now: Instant) -> None:
         state = self.session.recorder.state
