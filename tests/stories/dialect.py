@@ -1,0 +1,136 @@
+"""How each OCPP version says what a story means."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Json = dict[str, Any]
+Request = tuple[str, Json]
+
+CHARGING_STATES = frozenset({"Charging", "SuspendedEV", "SuspendedEVSE"})
+REASONS_16 = {
+    "ImmediateReset": "HardReset",
+    "GroundFault": "Other",
+    "OvercurrentFault": "Other",
+    "Timeout": "Other",
+}
+VARIABLES_16 = {
+    "SampledDataCtrlr.TxUpdatedInterval": "MeterValueSampleInterval",
+    "AlignedDataCtrlr.Interval": "ClockAlignedDataInterval",
+    "TxCtrlr.EVConnectionTimeOut": "ConnectionTimeOut",
+    "OCPPCommCtrlr.HeartbeatInterval": "HeartbeatInterval",
+    "AuthCtrlr.LocalPreAuthorize": "LocalPreAuthorize",
+    "AuthCtrlr.AuthorizeRemoteStart": "AuthorizeRemoteTxRequests",
+}
+
+
+class Dialect:
+    """The requests of one version and how to read its messages."""
+
+    def __init__(self, version: str) -> None:
+        self.version = version
+        self.is_16 = version == "1.6"
+        self._remote_starts = 0
+
+    def reason(self, reason: str) -> str:
+        """Return what this version calls a stop reason of 2.0.1."""
+        return REASONS_16.get(reason, reason) if self.is_16 else reason
+
+    def remote_start(self, token: str, evse: int | None) -> Request:
+        self._remote_starts += 1
+        if self.is_16:
+            payload: Json = {"idTag": token} | ({} if evse is None else {"connectorId": evse})
+            return "RemoteStartTransaction", payload
+        payload = {"idToken": {"idToken": token, "type": "ISO14443"}, "remoteStartId": self._remote_starts}
+        return "RequestStartTransaction", payload | ({} if evse is None else {"evseId": evse})
+
+    def remote_stop(self, transaction_id: str) -> Request:
+        if self.is_16:
+            return "RemoteStopTransaction", {"transactionId": int(transaction_id)}
+        return "RequestStopTransaction", {"transactionId": transaction_id}
+
+    def set_variable(self, name: str, value: str) -> Request:
+        if self.is_16:
+            return "ChangeConfiguration", {"key": VARIABLES_16[name], "value": value}
+        component, variable = name.split(".")
+        item = {"component": {"name": component}, "variable": {"name": variable}, "attributeValue": value}
+        return "SetVariables", {"setVariableData": [item]}
+
+    def get_variable(self, name: str) -> Request:
+        if self.is_16:
+            return "GetConfiguration", {"key": [VARIABLES_16[name]]}
+        component, variable = name.split(".")
+        item = {"component": {"name": component}, "variable": {"name": variable}}
+        return "GetVariables", {"getVariableData": [item]}
+
+    def value_in(self, answer: Mapping[str, Any]) -> str:
+        """Return the one value of an answer to `get_variable`."""
+        if self.is_16:
+            return str(answer["configurationKey"][0]["value"])
+        return str(answer["getVariableResult"][0]["attributeValue"])
+
+    def set_status(self, answer: Mapping[str, Any]) -> str:
+        return str(answer["status"] if self.is_16 else answer["setVariableResult"][0]["attributeStatus"])
+
+    def change_availability(self, evse: int | None, *, operative: bool) -> Request:
+        word = "Operative" if operative else "Inoperative"
+        if self.is_16:
+            return "ChangeAvailability", {"connectorId": evse or 0, "type": word}
+        where = {} if evse is None else {"evse": {"id": evse}}
+        return "ChangeAvailability", {"operationalStatus": word, **where}
+
+    def reset(self, kind: str) -> Request:
+        """`kind`: Immediate or OnIdle; 1.6 has Hard and Soft."""
+        word = {"Immediate": "Hard", "OnIdle": "Soft"}[kind] if self.is_16 else kind
+        return "Reset", {"type": word}
+
+    def trigger(self, message: str, evse: int | None = None) -> Request:
+        if self.is_16:
+            where: Json = {} if evse is None else {"connectorId": evse}
+        else:
+            where = {} if evse is None else {"evse": {"id": evse, "connectorId": 1}}
+        return "TriggerMessage", {"requestedMessage": message, **where}
+
+    def tells(self, frame: Json, what: str, evse: int) -> bool:
+        """Tell whether this request says that `what` (a charging state or connector status) holds at an EVSE."""
+        payload = frame["payload"]
+        if what in CHARGING_STATES and not self.is_16:
+            told = payload.get("transactionInfo", {}).get("chargingState")
+            return bool(frame["action"] == "TransactionEvent" and told == what)
+        if frame["action"] != "StatusNotification":
+            return False
+        if self.is_16:
+            return bool(payload["connectorId"] == evse and _same(payload["status"], what))
+        return bool(payload["evseId"] == evse and payload["connectorStatus"] == what)
+
+    def starts(self, frame: Json) -> bool:
+        """Tell whether this request begins a transaction."""
+        if self.is_16:
+            return bool(frame["action"] == "StartTransaction")
+        return bool(frame["action"] == "TransactionEvent" and frame["payload"]["eventType"] == "Started")
+
+    def ends(self, frame: Json) -> bool:
+        """Tell whether this request ends a transaction."""
+        if self.is_16:
+            return bool(frame["action"] == "StopTransaction")
+        return bool(frame["action"] == "TransactionEvent" and frame["payload"]["eventType"] == "Ended")
+
+    def is_sample(self, frame: Json, context: str) -> bool:
+        """Tell whether this request carries a sample taken for this reason (ReadingContextEnumType)."""
+        if frame["action"] not in {"MeterValues", "TransactionEvent"}:
+            return False
+        values = frame["payload"].get("meterValue", [])
+        samples = [sample for value in values for sample in value["sampledValue"]]
+        return any(sample.get("context", "Sample.Periodic") == context for sample in samples)
+
+    @property
+    def start_action(self) -> str:
+        return "StartTransaction" if self.is_16 else "TransactionEvent"
+
+    @property
+    def stop_action(self) -> str:
+        return "StopTransaction" if self.is_16 else "TransactionEvent"
+
+
+def _same(status_16: str, what: str) -> bool:
+    occupied = {"Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing"}
+    return status_16 == what or (what == "Occupied" and status_16 in occupied)
