@@ -1,0 +1,125 @@
+"""OCPP 1.6 configuration keys as views of the device model. A key that would have no effect does not exist.
+
+Left out for that reason although OCPP 1.6 section 9.1 requires them: ConnectorPhaseRotation, ResetRetries and
+StopTxnAlignedData (a StopTransaction carries the sample of its end alone).
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from agent.domain.device_model import DeviceModel, Mutability, SetStatus, VariableKey
+
+logger = logging.getLogger(__name__)
+
+MAX_KEYS = 100
+FEATURE_PROFILES = "Core,RemoteTrigger"
+
+VARIABLES: dict[str, VariableKey] = {
+    "AllowOfflineTxForUnknownId": VariableKey("AuthCtrlr", "OfflineTxForUnknownIdEnabled"),
+    "AuthorizationCacheEnabled": VariableKey("AuthCacheCtrlr", "Enabled"),
+    "AuthorizeRemoteTxRequests": VariableKey("AuthCtrlr", "AuthorizeRemoteStart"),
+    "ClockAlignedDataInterval": VariableKey("AlignedDataCtrlr", "Interval"),
+    "ConnectionTimeOut": VariableKey("TxCtrlr", "EVConnectionTimeOut"),
+    "HeartbeatInterval": VariableKey("OCPPCommCtrlr", "HeartbeatInterval"),
+    "LocalAuthorizeOffline": VariableKey("AuthCtrlr", "LocalAuthorizeOffline"),
+    "LocalPreAuthorize": VariableKey("AuthCtrlr", "LocalPreAuthorize"),
+    "MeterValuesAlignedData": VariableKey("AlignedDataCtrlr", "Measurands"),
+    "MeterValuesSampledData": VariableKey("SampledDataCtrlr", "TxUpdatedMeasurands"),
+    "MeterValueSampleInterval": VariableKey("SampledDataCtrlr", "TxUpdatedInterval"),
+    "StopTransactionOnEVSideDisconnect": VariableKey("TxCtrlr", "StopTxOnEVSideDisconnect"),
+    "StopTransactionOnInvalidId": VariableKey("TxCtrlr", "StopTxOnInvalidId"),
+    "StopTxnSampledData": VariableKey("SampledDataCtrlr", "TxEndedMeasurands"),
+    "TransactionMessageAttempts": VariableKey("OCPPCommCtrlr", "MessageAttempts", "TransactionEvent"),
+    "TransactionMessageRetryInterval": VariableKey("OCPPCommCtrlr", "MessageAttemptInterval", "TransactionEvent"),
+    "UnlockConnectorOnEVSideDisconnect": VariableKey("OCPPCommCtrlr", "UnlockOnEVSideDisconnect"),
+    "WebSocketPingInterval": VariableKey("OCPPCommCtrlr", "WebSocketPingInterval"),
+}
+"""Types, ranges and access are those of the variables."""
+_LONGEST_LISTS = {
+    f"{name}MaxLength": VARIABLES[name]
+    for name in ("MeterValuesAlignedData", "MeterValuesSampledData", "StopTxnSampledData")
+}
+_CONSTANTS = ("GetConfigurationMaxKeys", "NumberOfConnectors", "SupportedFeatureProfiles", *_LONGEST_LISTS)
+_SPELLING = {name.casefold(): name for name in (*VARIABLES, *_CONSTANTS)}
+
+
+class ChangeStatus(Enum):
+    """ConfigurationStatus."""
+
+    ACCEPTED = "Accepted"
+    REJECTED = "Rejected"
+    REBOOT_REQUIRED = "RebootRequired"
+    NOT_SUPPORTED = "NotSupported"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """KeyValue."""
+
+    key: str
+    value: str
+    readonly: bool
+
+
+def variable_of_key(name: str, value: str) -> tuple[VariableKey | None, str]:
+    """Return the variable behind a key and the value in the variable's spelling; else None and why not."""
+    spelled = _SPELLING.get(name.casefold())
+    if spelled is None:
+        return None, f"{name!r} is not an OCPP 1.6 key of this station{_nearest(name)}"
+    if spelled not in VARIABLES:
+        return None, f"{spelled} is a property of the station and cannot be set"
+    return VARIABLES[spelled], value.strip()
+
+
+class ConfigurationKeys:
+    """The keys of one station. Names are compared without regard to case (CiString50)."""
+
+    def __init__(self, model: DeviceModel, connectors: int) -> None:
+        self._model = model
+        self._constants = {
+            "GetConfigurationMaxKeys": str(MAX_KEYS),
+            "NumberOfConnectors": str(connectors),
+            "SupportedFeatureProfiles": FEATURE_PROFILES,
+            **{name: str(len(model.definition(key).values)) for name, key in _LONGEST_LISTS.items()},
+        }
+
+    def __iter__(self) -> Iterator[Setting]:
+        """Return all settings by name."""
+        return (self._setting(name) for name in sorted(_SPELLING.values(), key=str.casefold))
+
+    def get(self, name: str) -> Setting | None:
+        """Return one setting; None if there is no such key."""
+        spelled = _SPELLING.get(name.casefold())
+        return None if spelled is None else self._setting(spelled)
+
+    def change(self, name: str, value: str) -> ChangeStatus:
+        """Set a key; unless it is accepted, nothing is changed and the log says why. Source: section 5.3."""
+        setting = self.get(name)
+        if setting is None:
+            logger.info("configuration refused key=%r reason=no such key%s", name, _nearest(name))
+            return ChangeStatus.NOT_SUPPORTED
+        if setting.readonly:
+            logger.info("configuration refused key=%s reason=read-only", setting.key)
+            return ChangeStatus.REJECTED
+        result = self._model.set(VARIABLES[setting.key], value)
+        if not result.accepted:
+            logger.warning("configuration refused key=%s reason=%s", setting.key, result.reason)
+            return ChangeStatus.REJECTED
+        logger.info("configuration changed key=%s", setting.key)
+        return ChangeStatus.REBOOT_REQUIRED if result.status is SetStatus.REBOOT_REQUIRED else ChangeStatus.ACCEPTED
+
+    def _setting(self, name: str) -> Setting:
+        if name in self._constants:
+            return Setting(name, self._constants[name], readonly=True)
+        definition = self._model.definition(VARIABLES[name])
+        value = self._model.get(definition.key).value
+        return Setting(name, value, readonly=definition.mutability is Mutability.READ_ONLY)
+
+
+def _nearest(name: str) -> str:
+    import difflib  # noqa: PLC0415 - only where somebody mistyped
+
+    near = difflib.get_close_matches(name.casefold(), _SPELLING, 1)
+    return f"; did you mean {_SPELLING[near[0]]}?" if near else ""

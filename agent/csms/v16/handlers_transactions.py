@@ -1,0 +1,42 @@
+"""RemoteStartTransaction and RemoteStopTransaction. Source: OCPP 1.6 sections 5.11 and 5.12."""
+
+import logging
+
+from agent.csms.adapter import Handler, Payload, Reply
+from agent.csms.v16.transaction_ids import TransactionIds
+from agent.csms.v16.wire_values import read_id_tag
+from agent.station.commands import RemoteStart, StationCommands
+
+logger = logging.getLogger(__name__)
+
+
+class TransactionHandlers:
+    """What a back-end may do with transactions."""
+
+    def __init__(self, commands: StationCommands, ids: TransactionIds) -> None:
+        self._commands = commands
+        self._ids = ids
+
+    def handlers(self) -> dict[str, Handler]:
+        """Return action name to handler."""
+        return {"RemoteStartTransaction": self._remote_start, "RemoteStopTransaction": self._remote_stop}
+
+    async def _remote_start(self, payload: Payload) -> Reply:
+        connector_id = payload.get("connectorId")
+        if connector_id is not None and connector_id not in self._commands.evse_ids:
+            return _rejected("remote start", f"there is no connector {connector_id}")
+        if "chargingProfile" in payload:  # else the car would take more than the back-end allowed
+            return _rejected("remote start", "charging profiles are not supported")
+        outcome = await self._commands.remote_start(RemoteStart(read_id_tag(payload["idTag"]), connector_id))
+        return Reply({"status": "Accepted"}) if outcome.accepted else _rejected("remote start", outcome.reason)
+
+    async def _remote_stop(self, payload: Payload) -> Reply:
+        transaction_id = self._ids.transaction_of_csms_id(payload["transactionId"])
+        if transaction_id is None or not await self._commands.remote_stop(transaction_id):
+            return _rejected("remote stop", "no such transaction is open")
+        return Reply({"status": "Accepted"})
+
+
+def _rejected(what: str, reason: str) -> Reply:
+    logger.info("%s rejected reason=%s", what, reason)  # 1.6 has no room for a reason in its answer
+    return Reply({"status": "Rejected"})

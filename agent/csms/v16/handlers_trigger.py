@@ -1,0 +1,89 @@
+"""TriggerMessage. Accepted only if the message will really come; it comes after the answer.
+
+Source: OCPP 1.6 section 5.17; connectorId 0 is taken for the station where a status is asked for.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from agent.csms.adapter import Handler, Outgoing, Payload, Reply, Send
+from agent.csms.v16 import messages, statuses
+from agent.csms.v16.transaction_ids import TransactionIds
+from agent.csms.v16.wire_values import STATION
+from agent.domain.vocabulary import ReadingContext
+from agent.station.commands import StationCommands
+
+
+class TriggerHandlers:
+    """Messages that a back-end may ask for."""
+
+    def __init__(
+        self,
+        commands: StationCommands,
+        ids: TransactionIds,
+        sender: Send,
+        boot: Callable[[], Outgoing],
+        station_status: Callable[[], list[Outgoing]],
+    ) -> None:
+        self._commands = commands
+        self._ids = ids
+        self._sender = sender
+        self._boot = boot
+        self._station_status = station_status
+        self._triggers: dict[str, Callable[[int | None], Awaitable[Reply] | Reply]] = {
+            "BootNotification": lambda _connector_id: self._send([self._boot()]),
+            "Heartbeat": lambda _connector_id: self._send([messages.heartbeat()]),
+            "StatusNotification": self._status,
+            "MeterValues": self._meter_values,
+        }
+
+    def handlers(self) -> dict[str, Handler]:
+        """Return action name to handler."""
+        return {"TriggerMessage": self._trigger}
+
+    def _trigger(self, payload: Payload) -> Awaitable[Reply] | Reply:
+        trigger = self._triggers.get(payload["requestedMessage"])
+        if trigger is None:
+            return Reply({"status": "NotImplemented"})
+        return trigger(payload.get("connectorId"))
+
+    def _status(self, connector_id: int | None) -> Reply:
+        requests = self._station_status() if connector_id in {None, STATION} else []
+        for evse_id in self._meant(connector_id):
+            status = self._commands.evse_status(evse_id)
+            requests += [] if status is None else statuses.evse_status(status)
+        return self._send(requests)
+
+    async def _meter_values(self, connector_id: int | None) -> Reply:
+        evse_ids = self._meant(connector_id)
+        async with asyncio.TaskGroup() as group:  # one silent meter costs seconds; several must not add up
+            reads = [group.create_task(self._commands.read_sample(evse_id)) for evse_id in evse_ids]
+        requests: list[Outgoing] = []
+        for evse_id, sample in zip(evse_ids, (read.result() for read in reads), strict=True):
+            if sample is not None:
+                triggered = replace(sample, context=ReadingContext.TRIGGER)
+                told = messages.meter_values(evse_id, (triggered,), self._commands.device_model)
+                requests += [messages.addressed(each, self._csms_transaction_id(evse_id)) for each in told]
+        return self._send(requests)
+
+    def _csms_transaction_id(self, evse_id: int) -> int | None:
+        for transaction in self._commands.open_transactions():
+            if transaction.evse_id == evse_id:
+                return self._ids.at_csms(transaction.transaction_id).csms_transaction_id
+        return None
+
+    def _meant(self, connector_id: int | None) -> tuple[int, ...]:
+        """Return the EVSEs that are meant: all, one, or none if there is no such EVSE."""
+        evse_ids = self._commands.evse_ids
+        return evse_ids if connector_id is None else tuple(each for each in evse_ids if each == connector_id)
+
+    def _send(self, requests: list[Outgoing]) -> Reply:
+        if not requests:
+            return Reply({"status": "Rejected"})
+
+        async def send_all() -> None:
+            for request in requests:
+                await self._sender(request)
+
+        return Reply({"status": "Accepted"}, send_all)
