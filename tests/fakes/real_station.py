@@ -82,7 +82,7 @@ class ControlClient:
         self._reading = asyncio.create_task(self._read(reader), name=f"control {path.name}")
         await self.ask("subscribe")
 
-    async def ask(self, operation: str, **fields: Any) -> Json:  # noqa: ANN401 - JSON
+    async def ask(self, operation: str, **fields: Any) -> Json:
         """Carry out one operation. Raises: AssertionError with the refusal."""
         assert self._writer is not None
         self._number += 1

@@ -1,6 +1,8 @@
 """How each OCPP version says what a story means."""
 
+import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 Json = dict[str, Any]
@@ -121,6 +123,15 @@ class Dialect:
         values = frame["payload"].get("meterValue", [])
         samples = [sample for value in values for sample in value["sampledValue"]]
         return any(sample.get("context", "Sample.Periodic") == context for sample in samples)
+
+    def unauthorised_wh(self, frame: Json, evse: int) -> Decimal:
+        """Return the energy that this request reports as unauthorised at an EVSE, Wh; mostly 0."""
+        payload = frame["payload"]
+        if self.is_16:
+            found = payload.get("vendorErrorCode") == "unauthorised_energy" and payload["connectorId"] == evse
+            return Decimal(payload["info"].split()[0]) if found else Decimal(0)
+        told = re.match(rf"evse={evse} energy_wh=(\S+)", payload.get("techInfo", ""))
+        return Decimal(told[1]) if told else Decimal(0)
 
     @property
     def start_action(self) -> str:

@@ -34,10 +34,10 @@ class RealStage:
         self.frames.append(frame)
         self._news.set()
 
-    async def bench(self, operation: str, **fields: Any) -> Json:  # noqa: ANN401 - JSON
+    async def bench(self, operation: str, **fields: Any) -> Json:
         return await self._station.bench.ask(operation, **fields)
 
-    async def csms(self, operation: str, **fields: Any) -> Json:  # noqa: ANN401 - JSON
+    async def csms(self, operation: str, **fields: Any) -> Json:
         return await self._station.csms.ask(operation, **fields)
 
     async def start_agent(self) -> None:
@@ -71,7 +71,10 @@ class RealStage:
         self._news.clear()
 
     async def pass_time(self, seconds: float, *, scaled: bool) -> None:
-        await asyncio.sleep(min(seconds, SCALED_S) if scaled else seconds)
+        await asyncio.sleep(self.scaled(seconds) if scaled else seconds)
+
+    def scaled(self, seconds: float) -> float:
+        return min(seconds, SCALED_S)
 
     def now_s(self) -> float:
         return asyncio.get_running_loop().time()

@@ -43,10 +43,10 @@ class Stage(Protocol):
     """What the back-end has logged, oldest first."""
     agent_starts: int
 
-    async def bench(self, operation: str, **fields: Any) -> Json:  # noqa: ANN401 - JSON
+    async def bench(self, operation: str, **fields: Any) -> Json:
         """Carry out an operation of the bench's control socket."""
 
-    async def csms(self, operation: str, **fields: Any) -> Json:  # noqa: ANN401 - JSON
+    async def csms(self, operation: str, **fields: Any) -> Json:
         """Carry out an operation of the back-end's control socket."""
 
     async def start_agent(self) -> None:
@@ -69,6 +69,9 @@ class Stage(Protocol):
 
     async def pass_time(self, seconds: float, *, scaled: bool) -> None:
         """Let time pass; `scaled`: a real stage shortens it."""
+
+    def scaled(self, seconds: float) -> float:
+        """Return what `pass_time` makes of these seconds."""
 
     def now_s(self) -> float:
         """Monotonic seconds of this stage."""

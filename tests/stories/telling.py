@@ -15,6 +15,7 @@ from tests.stories.virtual_stage import virtual_stage
 VERSIONS = ("2.0.1", "1.6")
 REAL_LIMIT_S = 180.0
 
+Test = Callable[..., None]
 Tale = Callable[[Story], Awaitable[None]]
 
 
@@ -27,30 +28,37 @@ def story(
     started: bool = True,
     smoke: bool = False,
     hours: bool = False,
-) -> Callable[[Tale], Callable[[str, str, Path], None]]:
-    """Play this story in every version and world; `smoke`: over real processes in `make test` as well."""
+    cases: tuple[str, ...] = ("",),
+) -> Callable[[Tale], Test]:
+    """Play this story in every version, world and case; `smoke`: over real processes in `make test` as well.
 
-    def decorate(tale: Tale) -> Callable[[str, str, Path], None]:
-        def test(version: str, world: str, tmp_path: Path) -> None:
-            plan = Plan(version, evses, toml, link_toml, started, hours)
+    `{case}` in `toml` is replaced by the case.
+    """
+
+    def decorate(tale: Tale) -> Test:
+        def test(version: str, case: str, world: str, tmp_path: Path) -> None:
+            plan = Plan(version, evses, toml.replace("{case}", case), link_toml, started, hours)
             if world == "virtual":
-                run_virtual(_play(tale, plan, virtual_stage, tmp_path))
+                run_virtual(_play(tale, case, plan, virtual_stage, tmp_path))
             else:
-                asyncio.run(asyncio.wait_for(_play(tale, plan, real_stage, tmp_path), REAL_LIMIT_S))
+                asyncio.run(asyncio.wait_for(_play(tale, case, plan, real_stage, tmp_path), REAL_LIMIT_S))
 
         test.__name__ = test.__qualname__ = str(getattr(tale, "__name__", "story"))
         test.__module__ = tale.__module__
         test.__doc__ = tale.__doc__
         real = pytest.param("real") if smoke else pytest.param("real", marks=pytest.mark.slow)
         worlds = ["virtual"] if hours else ["virtual", real]
-        return pytest.mark.parametrize("world", worlds)(pytest.mark.parametrize("version", versions)(test))
+        for name, values in (("world", worlds), ("case", cases), ("version", versions)):
+            test = pytest.mark.parametrize(name, values)(test)
+        return test
 
     return decorate
 
 
-async def _play(tale: Tale, plan: Plan, make_stage: StageMaker, directory: Path) -> None:
+async def _play(tale: Tale, case: str, plan: Plan, make_stage: StageMaker, directory: Path) -> None:
     async with make_stage(plan, directory) as stage:
         told = Story(stage, plan)
+        told.case = case
         await told.open_books()
         if plan.started:
             await told.start_agent()

@@ -39,13 +39,13 @@ class VirtualStage:
         self.frames.append(frame.to_json())
         self._news.set()
 
-    async def bench(self, operation: str, **fields: Any) -> Json:  # noqa: ANN401 - JSON
+    async def bench(self, operation: str, **fields: Any) -> Json:
         answer, _ = self._control.handle_line(json.dumps({"id": 1, "op": operation, **fields}).encode())
         assert answer["ok"], answer
         result: Json = answer["result"]
         return result
 
-    async def csms(self, operation: str, **fields: Any) -> Json:  # noqa: ANN401 - JSON
+    async def csms(self, operation: str, **fields: Any) -> Json:
         result = await self._operations.perform(operation, json.loads(json.dumps(fields)))
         assert isinstance(result, dict)
         return result
@@ -99,6 +99,9 @@ class VirtualStage:
 
     async def pass_time(self, seconds: float, *, scaled: bool) -> None:  # noqa: ARG002 - virtual time is free
         await asyncio.sleep(seconds)
+
+    def scaled(self, seconds: float) -> float:
+        return seconds
 
     def now_s(self) -> float:
         return asyncio.get_running_loop().time()
