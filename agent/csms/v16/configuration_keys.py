@@ -42,7 +42,8 @@ _LONGEST_LISTS = {
     for name in ("MeterValuesAlignedData", "MeterValuesSampledData", "StopTxnSampledData")
 }
 _CONSTANTS = ("GetConfigurationMaxKeys", "NumberOfConnectors", "SupportedFeatureProfiles", *_LONGEST_LISTS)
-_SPELLING = {name.casefold(): name for name in (*VARIABLES, *_CONSTANTS)}
+_NAMES = sorted((*VARIABLES, *_CONSTANTS), key=str.casefold)
+_SPELLING = {name.casefold(): name for name in _NAMES}
 
 
 class ChangeStatus(Enum):
@@ -78,16 +79,17 @@ class ConfigurationKeys:
 
     def __init__(self, model: DeviceModel, connectors: int) -> None:
         self._model = model
-        self._constants = {
+        constants = {
             "GetConfigurationMaxKeys": str(MAX_KEYS),
             "NumberOfConnectors": str(connectors),
             "SupportedFeatureProfiles": FEATURE_PROFILES,
             **{name: str(len(model.definition(key).values)) for name, key in _LONGEST_LISTS.items()},
         }
+        self._constants = {name: Setting(name, value, readonly=True) for name, value in constants.items()}
 
     def __iter__(self) -> Iterator[Setting]:
         """Return all settings by name."""
-        return (self._setting(name) for name in sorted(_SPELLING.values(), key=str.casefold))
+        return map(self._setting, _NAMES)
 
     def get(self, name: str) -> Setting | None:
         """Return one setting; None if there is no such key."""
@@ -112,7 +114,7 @@ class ConfigurationKeys:
 
     def _setting(self, name: str) -> Setting:
         if name in self._constants:
-            return Setting(name, self._constants[name], readonly=True)
+            return self._constants[name]
         definition = self._model.definition(VARIABLES[name])
         value = self._model.get(definition.key).value
         return Setting(name, value, readonly=definition.mutability is Mutability.READ_ONLY)
