@@ -1,0 +1,82 @@
+"""What must hold after a story has healed: the books of the back-end, the meter and the station agree."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from hil.csms.ledger_values import LogicalTransaction
+from tests.fakes.virtual_station import START
+from tests.properties.operations import GOOD_TOKENS
+from tests.properties.player import Player
+
+WHOLE_WH: Final = Decimal(1)
+"""OCPP 1.6 bills whole Wh: each end of a transaction is rounded down."""
+THRESHOLD_WH: Final = Decimal(20)
+"""Energy below this, found after the board was out of reach, is let go."""
+
+
+def findings(player: Player) -> list[str]:
+    """Every claim that does not hold, in words; empty if all is well."""
+    return [
+        *player.watch.violations,
+        *_of_ledger(player),
+        *[text for number in player.bench.evses for text in _of_energy(player, number)],
+        *_of_rest(player),
+    ]
+
+
+def _of_ledger(player: Player) -> list[str]:
+    ledger = player.station.csms.ledger
+    found = [f"problem: {problem}" for problem in ledger.problems()]
+    for transaction in ledger.transactions:
+        if not transaction.is_whole:
+            found.append(f"not whole: {transaction.to_json()}")
+        if transaction.id_token not in GOOD_TOKENS:
+            found.append(f"started by a token that nobody accepted: {transaction.id_token}")
+    return found
+
+
+def _of_energy(player: Player, number: int) -> list[str]:
+    """Billed and reported energy is what the meter counted, as far as anybody could know."""
+    watched = player.watch.evses[number]
+    metered_wh = watched.registers[-1][1] - watched.registers[0][1]
+    transactions = [t for t in player.station.csms.ledger.transactions if t.evse_id == number]
+    billed_wh = sum((t.energy_wh or Decimal(0) for t in transactions), Decimal(0))
+    reported_wh = sum((wh for evse, wh in player.unauthorised.values() if evse == number), Decimal(0))
+    rounding_wh = WHOLE_WH * (2 * len(transactions) + 1)
+    told_wh = billed_wh + reported_wh
+    books = f"evse {number}: billed {billed_wh} + reported {reported_wh} of {metered_wh} Wh metered"
+    found = []
+    if told_wh > metered_wh + rounding_wh:
+        found.append(f"{books}: more than flowed")
+    if told_wh < metered_wh - rounding_wh - THRESHOLD_WH * watched.losses:
+        found.append(f"{books}: less than flowed, {watched.losses} losses")
+    return found + [text for t in transactions for text in _of_transaction(player, number, t)]
+
+
+def _of_transaction(player: Player, number: int, transaction: LogicalTransaction) -> list[str]:
+    if transaction.energy_wh is None or transaction.started_at is None or transaction.ended_at is None:
+        return [f"transaction {transaction.transaction_id} has no energy"]
+    start_wh = player.watch.register_at(number, _loop_time(transaction.started_at))
+    end_wh = player.watch.register_at(number, _loop_time(transaction.ended_at) + 1)
+    counted_wh = end_wh - start_wh
+    if transaction.energy_wh > counted_wh + 2 * WHOLE_WH + THRESHOLD_WH:
+        return [f"transaction {transaction.transaction_id} bills {transaction.energy_wh} of {counted_wh} Wh counted"]
+    return []
+
+
+def _loop_time(timestamp: str) -> float:
+    return (datetime.fromisoformat(timestamp) - START).total_seconds()
+
+
+def _of_rest(player: Player) -> list[str]:
+    found = []
+    agent = player.station.agent
+    for number in player.bench.evses:
+        if player.last_status.get(number) != "Available":
+            state = agent.station.evses[number].session.state if agent else None
+            faults = agent.station.evses[number].session.faults if agent else None
+            found.append(f"evse {number} is told {player.last_status.get(number)} at the end: {state} {faults}")
+        if player.bench.evses[number].world.contactor_closed:
+            found.append(f"evse {number}: contactor closed at the end")
+    return found
