@@ -1,0 +1,74 @@
+"""`make bench`: measures, prints the table, writes build/bench.json; a miss is a report, not a failure (runner)."""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import sys
+import traceback
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.benchmarks import answering, drain, remote_start, size, start_up, token_to_permit, virtual_hours
+from tests.benchmarks.figures import Figure, table
+from tests.benchmarks.rig import BUILD, Options
+
+Measure = Callable[[str, Options], Coroutine[Any, Any, list[Figure]]]
+BENCHMARKS: dict[str, Measure] = {
+    "start": start_up.measure,
+    "answers": answering.measure,
+    "remote-start": remote_start.measure,
+    "token": token_to_permit.measure,
+    "size": size.measure,
+    "drain": drain.measure,
+    "virtual-hours": virtual_hours.measure,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run what is asked for; 1 if something could not be measured."""
+    args = _parser().parse_args(argv)
+    options = Options(quick=args.quick, profile=args.profile, versions=tuple(args.ocpp or ("1.6", "2.0.1")))
+    BUILD.mkdir(exist_ok=True)
+    figures: list[Figure] = []
+    failures: list[str] = []
+    for name in args.only or BENCHMARKS:
+        for version in options.versions:
+            _say(f"measuring {name}, OCPP {version} ...")
+            try:
+                figures += asyncio.run(BENCHMARKS[name](version, options))
+            except Exception as error:  # noqa: BLE001 - told, and the next one is measured all the same
+                failures.append(f"{name}, OCPP {version}: {type(error).__name__}: {error}")
+                traceback.print_exc()
+    sys.stdout.write("\n" + table(figures, failures) + "\n")
+    report = BUILD / "bench.json"
+    report.write_text(json.dumps(_report(figures, failures), indent=1) + "\n", "utf-8")
+    sys.stdout.write(f"written to {report}\n")
+    return 1 if failures else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Speed and size of the agent.")
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter runs")
+    parser.add_argument("--only", action="append", choices=tuple(BENCHMARKS), help="this benchmark; may be repeated")
+    parser.add_argument("--ocpp", action="append", choices=("1.6", "2.0.1"), help="this version; may be repeated")
+    parser.add_argument("--profile", action="store_true", help="show where the time goes; the agent is slower then")
+    return parser
+
+
+def _report(figures: Sequence[Figure], failures: Sequence[str]) -> dict[str, Any]:
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        "load_average": os.getloadavg(),
+        "figures": [figure.to_json() for figure in figures],
+        "not_measured": list(failures),
+    }
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
