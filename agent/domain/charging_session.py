@@ -63,7 +63,6 @@ class ChargingSession(SessionContext):
             self.id_token, self.group_token = restored.id_token, restored.group_token
         self._restored = restored
         self._watch = UnauthorisedEnergyWatch(evse_id, last_register_wh, rules.unauthorised_threshold_wh)
-        self._billable_until_wh: Decimal | None = None
         self._remote_start_id: int | None = restored.remote_start_id if restored else None
         self._state_deadline_s: float | None = None
         self._cause = _SUSPENDED
@@ -133,7 +132,7 @@ class ChargingSession(SessionContext):
             case ev.PlugInProven(counter):
                 self.recorder.plug_in_counted(counter)
             case ev.MeterSampled(reading):
-                self.recorder.meter_read(reading)
+                self.recorder.meter_read(reading, is_ours=self.state is not SessionState.UNKNOWN)
                 self._watch_register()
             case ev.SampleDue(sample, trigger):
                 self._tell_sample(sample, trigger, now)
@@ -158,7 +157,7 @@ class ChargingSession(SessionContext):
         if verdict is None or verdict.continues:
             return
         self._ending = verdict.cause
-        self._billable_until_wh = verdict.billable_until_wh
+        self.recorder.billable_until_wh = verdict.billable_until_wh
 
     def _judge(self, event: ev.BoardAnswered) -> Verdict | None:
         """Decide whether an open transaction goes on; None if there is none or it is ending anyway."""
@@ -213,7 +212,7 @@ class ChargingSession(SessionContext):
         self._actions += [Report(fact) for fact in facts]
 
     def _tell_sample(self, sample: Sample, trigger: TriggerReason, now: Instant) -> None:
-        if self.recorder.state is not None:
+        if self.recorder.state is not None and self.recorder.billable_until_wh is None:
             view = replace(self._view(), charging_state=self.recorder.state.charging_state)
             fact = self.recorder.sampled(view, sample, Cause(trigger), now, offline=self.offline)
             self._actions.append(Report(fact))
@@ -365,11 +364,10 @@ class ChargingSession(SessionContext):
 
     def _do_end_authorization(self) -> None:
         cause = self._ending or Cause(TriggerReason.CHARGING_STATE_CHANGED)
-        if self._billable_until_wh is not None:
-            self.recorder.register_wh = self._billable_until_wh
+        billed_wh = self.recorder.billable_until_wh
         self._let_go(cause)
-        self._watch.account(self.recorder.register_wh)
-        self._billable_until_wh = None
+        self._watch.account(self.recorder.register_wh if billed_wh is None else billed_wh)
+        self.recorder.billable_until_wh = None
         self._served = self.plugged and not self._departed
         self._departed = False
         if self.rules.has_lock and self.contactor_closed is False:

@@ -100,6 +100,8 @@ class TransactionRecorder:
         self.stop_points = DEFAULT_STOP_POINTS
         self._points: frozenset[TxPoint] = frozenset(restored.points) if restored else frozenset()
         self.register_wh: Decimal | None = restored.last_register_wh if restored else None
+        self.billable_until_wh: Decimal | None = None
+        """What the meter counted beyond this register is not the open transaction's; None: everything is."""
         self.last_reading: MeterReading | None = None
         self._plug_in: PlugInCounter | None = None
         self._offered_current_a = restored.offered_current_a if restored else 0.0
@@ -109,12 +111,15 @@ class TransactionRecorder:
         """True while a transaction is open."""
         return self.state is not None
 
-    def meter_read(self, reading: MeterReading) -> None:
-        """Remember the latest reading; only a good register counts, and it never goes back."""
+    def meter_read(self, reading: MeterReading, *, is_ours: bool = True) -> None:
+        """Remember the latest reading; only a good register counts, and it never goes back.
+
+        `is_ours`: False while nobody knows whether the open transaction goes on: then it is not told.
+        """
         self.last_reading = reading
         if reading.energy_import_wh is not None:
             self.register_wh = reading.energy_import_wh
-        if self.state is not None:
+        if self.state is not None and is_ours and self.billable_until_wh is None:
             self.state = replace(self.state, last_register_wh=self.register_wh, last_sample_at=reading.at)
 
     def plug_in_counted(self, counter: PlugInCounter) -> None:
@@ -221,6 +226,8 @@ class TransactionRecorder:
     def _end(self, view: SessionView, cause: Cause, now: Instant, *, offline: bool) -> TransactionEnded:
         state = self._open_state()
         self.state = None
+        billed_wh = self.register_wh if self.billable_until_wh is None else self.billable_until_wh
+        samples = self._sample(ReadingContext.TRANSACTION_END) if self.billable_until_wh is None else ()
         return TransactionEnded(
             transaction_id=state.transaction_id,
             evse_id=self.evse_id,
@@ -228,12 +235,12 @@ class TransactionRecorder:
             at=now.utc,
             trigger=cause.trigger,
             charging_state=view.charging_state,
-            register_wh=self.register_wh,
+            register_wh=billed_wh,
             offline=offline,
             stopped_reason=cause.stopped_reason,
             register_confirmed=cause.register_confirmed,
             id_token=cause.id_token,
-            samples=self._sample(ReadingContext.TRANSACTION_END),
+            samples=samples,
         )
 
     def _open_state(self) -> TransactionState:
