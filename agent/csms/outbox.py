@@ -156,7 +156,11 @@ class Outbox:
         """Wait before the next attempt, or park and return False."""
         delivery.failures += 1
         if delivery.failures >= adapter.message_attempts():
-            self._journal.park(delivery.row, str(error))
+            if delivery.step > 0:  # the back-end has the fact; only what goes with it is given up
+                logger.error("message given up row=%d step=%d error=%s", delivery.row.row_id, delivery.step, error)
+                self._acknowledge(delivery)
+            else:
+                self._journal.park(delivery.row, str(error))
             return False
         wait_s = adapter.message_retry_interval_s() * delivery.failures
         logger.warning(

@@ -199,8 +199,10 @@ class Journal:
         at = self._clock.now().utc
         self._writer.write(lambda connection: journal_rows.mark_sent(connection, row.row_id, at))
         transaction_id = _transaction_of(row.fact)
-        if transaction_id is not None and isinstance(row.fact, TransactionStarted):
-            known = self._deliveries.record(transaction_id)
+        known = None if transaction_id is None else self._deliveries.record(transaction_id)
+        # 1.6 holds a start back until its token is known: then a later fact brings the back-end's number.
+        learnt = known is not None and csms_transaction_id not in {None, known.csms_transaction_id}
+        if known is not None and (learnt or isinstance(row.fact, TransactionStarted)):
             self._put_record(
                 replace(
                     known,

@@ -66,7 +66,7 @@ class MemoryJournal:
 
     def acknowledge(self, row: JournalRow, *, csms_transaction_id: int | None = None) -> None:
         self.acknowledged.append(row.row_id)
-        if isinstance(row.fact, TransactionStarted):
+        if isinstance(row.fact, TransactionStarted) or csms_transaction_id is not None:
             self.ids[row.fact.transaction_id] = TransactionAtCsms(True, csms_transaction_id)
         self._settle()
 
