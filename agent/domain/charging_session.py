@@ -27,6 +27,7 @@ from agent.domain.actions import (
     ShowRejected,
     UnlockConnector,
 )
+from agent.domain.deadlines import Due
 from agent.domain.error_catalogue import CATALOGUE
 from agent.domain.facts import Sample
 from agent.domain.reconciliation import Verdict, judge_restart, judge_return
@@ -64,7 +65,6 @@ class ChargingSession(SessionContext):
         self._restored = restored
         self._watch = UnauthorisedEnergyWatch(evse_id, last_register_wh, rules.unauthorised_threshold_wh)
         self._remote_start_id: int | None = restored.remote_start_id if restored else None
-        self._state_deadline_s: float | None = None
         self._cause = _SUSPENDED
         self._actions: list[Action] = []
         self._now: Instant | None = None
@@ -76,15 +76,19 @@ class ChargingSession(SessionContext):
     @property
     def deadline_s(self) -> float | None:
         """Monotonic time at which `DeadlinePassed` is to be fed, if any."""
-        times = [t for t in (self._state_deadline_s, self._journal_deadline_s) if t is not None]
-        return min(times, default=None)
+        return self._deadlines.next_s
 
     def handle(self, event: ev.Event, now: Instant) -> list[Action]:
         """Return what is to be done about `event`, in order; total over all states and events."""
         self._actions = []
         self._now = now
         self._cause = _SUSPENDED
-        event = self._journal_grace_over(event, now)
+        if isinstance(event, ev.DeadlinePassed):
+            due = self._deadlines.take(now.monotonic_s)
+            if due is None:
+                return []
+            if due is Due.JOURNAL:
+                event = ev.StopRequested(StoppedReason.OTHER, TriggerReason.ABNORMAL_CONDITION)
         self._event = event
         before = self.state
         self._transaction_open = self.recorder.is_open
@@ -96,13 +100,6 @@ class ChargingSession(SessionContext):
             self._set_deadline(before, now)
         self._observe(self._cause)
         return self._actions
-
-    def _journal_grace_over(self, event: ev.Event, now: Instant) -> ev.Event:
-        deadline = self._journal_deadline_s
-        if not isinstance(event, ev.DeadlinePassed) or deadline is None or now.monotonic_s < deadline:
-            return event
-        self._journal_deadline_s = None
-        return ev.StopRequested(StoppedReason.OTHER, TriggerReason.ABNORMAL_CONDITION)
 
     def _take_note(self, event: ev.Event, now: Instant) -> None:
         match event:
@@ -142,7 +139,7 @@ class ChargingSession(SessionContext):
             case ev.OperativeChanged(operative):
                 self.operative = operative
             case ev.JournalHealthChanged(healthy):
-                self._journal_deadline_s = None if healthy else now.monotonic_s + self.rules.journal_grace_s
+                self._deadlines.journal_changed(healthy=healthy, until_s=now.monotonic_s + self.rules.journal_grace_s)
             case _:
                 pass
 
@@ -156,7 +153,7 @@ class ChargingSession(SessionContext):
             self.recorder.plug_in_counted(event.plug_in)
         if verdict is None or verdict.continues:
             return
-        self._ending = verdict.cause
+        self._ending, self._plug_in_lost = verdict.cause, True
         self.recorder.billable_until_wh = verdict.billable_until_wh
 
     def _judge(self, event: ev.BoardAnswered) -> Verdict | None:
@@ -184,10 +181,10 @@ class ChargingSession(SessionContext):
         if self.state is SessionState.SUSPENDED_EVSE and self.asking and self.contactor_closed is not False:
             waits[SessionState.SUSPENDED_EVSE] = self.rules.x1_grace_s
         wait_s = waits.get(self.state)
-        paused_until = self._state_deadline_s if before is SessionState.SUSPENDED_EVSE else None
-        self._state_deadline_s = None if wait_s is None else now.monotonic_s + wait_s
+        paused_until = self._deadlines.state_s if before is SessionState.SUSPENDED_EVSE else None
+        self._deadlines.state_s = None if wait_s is None else now.monotonic_s + wait_s
         if self.state is SessionState.STOPPING and paused_until is not None:
-            self._state_deadline_s = paused_until  # 6 s count from the moment the offer was withdrawn
+            self._deadlines.state_s = paused_until  # 6 s count from the moment the offer was withdrawn
 
     @property
     def accounted_register_wh(self) -> Decimal | None:
@@ -308,6 +305,7 @@ class ChargingSession(SessionContext):
                 return
         trigger = TriggerReason.AUTHORIZED if start_id is None else TriggerReason.REMOTE_START
         self._remote_start_id = start_id
+        self.session_number += 1  # an answer that was asked for before starts nothing more, and stops nothing
         self._cause = Cause(trigger)
 
     def _do_accept_free(self) -> None:
@@ -368,8 +366,8 @@ class ChargingSession(SessionContext):
         self._let_go(cause)
         self._watch.account(self.recorder.register_wh if billed_wh is None else billed_wh)
         self.recorder.billable_until_wh = None
-        self._served = self.plugged and not self._departed
-        self._departed = False
+        self._served = self._stays_plugged()
+        self._departed = self._plug_in_lost = False
         if self.rules.has_lock and self.contactor_closed is False:
             self._actions.append(UnlockConnector())
 
@@ -383,6 +381,8 @@ class ChargingSession(SessionContext):
         self._ending = None
         if self._now is not None:
             view = replace(self._view(), charging_state=self._resting_charging_state())
+            if self._plug_in_lost:
+                view = replace(view, ev_connected=False)  # whatever is connected now is another plug-in
             facts = self.recorder.observe(view, cause, self._now, offline=self.offline)
             self._actions += [Report(fact) for fact in facts]
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from agent.domain import events as ev
+from agent.domain.deadlines import Deadlines
 from agent.domain.error_catalogue import CATALOGUE
 from agent.domain.session_state import SessionState
 from agent.domain.session_table import ACTIVE, IDLE
@@ -38,7 +39,7 @@ class SessionContext:
     def __init__(self, rules: SessionRules, *, operative: bool) -> None:
         self.rules = rules
         self.session_number = 1
-        """Counts drivers: grows when a car leaves and when an authorisation ends."""
+        """Counts drivers: grows when a car leaves, and when an authorisation begins or ends."""
         self.plugged = False
         self.plugged_at_s = 0.0
         """Monotonic time of the last plug-in."""
@@ -52,9 +53,12 @@ class SessionContext:
         self.group_token: IdToken | None = None
         self._served = False
         self._departed = False
+        """The car left while its authorisation was ending."""
+        self._plug_in_lost = False
+        """The open transaction is of another plug-in than the present one."""
         self._ending: Cause | None = None
         self._opened_at_s = 0.0
-        self._journal_deadline_s: float | None = None
+        self._deadlines = Deadlines()
         self._transaction_open = False
         self._event: ev.Event = ev.DeadlinePassed()
 
@@ -110,8 +114,8 @@ class SessionContext:
         return self.plugged
 
     def is_served(self) -> bool:
-        """An authorisation ended in this plug-in."""
-        return self._served
+        """An authorisation ended, or is ending now, in this plug-in."""
+        return self._stays_plugged() if self.state is SessionState.READING_METER else self._served
 
     def is_free(self) -> bool:
         """Anyone may charge here."""
@@ -192,7 +196,10 @@ class SessionContext:
 
     def is_journal_broken(self) -> bool:
         """Nothing can be journalled, so nothing new may start."""
-        return self._journal_deadline_s is not None
+        return not self._deadlines.journal_healthy
+
+    def _stays_plugged(self) -> bool:
+        return self.plugged and not self._departed and not self._plug_in_lost
 
     def _shown_token(self) -> IdToken | None:
         event = self._event

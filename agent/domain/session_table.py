@@ -34,14 +34,14 @@ RESTING: Final = (*IDLE, S.AWAITING_EV, S.UNAVAILABLE)
 
 def _rest(trigger: str, sources: Iterable[S], *, when: tuple[str, ...] = (), do: tuple[str, ...] = ()) -> list[Row]:
     """Rows that lead to wherever an EVSE without an authorisation belongs."""
-    places = (
-        (S.FAULTED, ("is_blocked",)),
-        (S.UNAVAILABLE, ("is_inoperative",)),
-        (S.FINISHING, ("is_plugged", "is_served")),
-        (S.AWAITING_AUTHORIZATION, ("is_plugged",)),
-        (S.AVAILABLE, ()),
-    )
-    return [Row(trigger, tuple(sources), dest, (*when, *condition), do) for dest, condition in places]
+    return [
+        Row(trigger, tuple(sources), S.FAULTED, (*when, "is_blocked"), do),
+        Row(trigger, tuple(sources), S.UNAVAILABLE, (*when, "is_inoperative"), do),
+        Row(trigger, tuple(sources), S.FINISHING, (*when, "is_plugged", "is_served"), do),
+        *_charge(trigger, sources, when=(*when, "is_plugged", "is_free"), do=(*do, "accept_free", "lock")),
+        Row(trigger, tuple(sources), S.AWAITING_AUTHORIZATION, (*when, "is_plugged"), do),
+        Row(trigger, tuple(sources), S.AVAILABLE, when, do),
+    ]
 
 
 def _charge(trigger: str, sources: Iterable[S], *, when: tuple[str, ...] = (), do: tuple[str, ...] = ()) -> list[Row]:
@@ -97,7 +97,8 @@ TABLE: Final[tuple[Row, ...]] = (
     *_open("ev_stopped_requesting_power", (S.STOPPING,), do=("forbid_ev_stopped",)),
     # Feedback of the contactor.
     Row("power_turned_off", (S.OPENING,), S.READING_METER, do=("read_meter",)),
-    Row("power_turned_off", (S.SUSPENDED_EV,), None, do=("permit",)),
+    # In CHARGING: the EV went C-B-C faster than the contactor's feedback came.
+    Row("power_turned_off", (S.SUSPENDED_EV, S.CHARGING), None, do=("permit",)),
     *_recover("power_turned_off"),
     Row("power_turned_on", (*RESTING, S.OPENING, S.READING_METER, S.FAULTED), None, do=("forbid_unauthorized",)),
     Row("power_turned_on", (S.SUSPENDED_EVSE,), None, do=("forbid_stopped",)),
@@ -108,7 +109,8 @@ TABLE: Final[tuple[Row, ...]] = (
     *_open(
         "fault_appeared", (S.FAULTED,), when=("is_ending_fault", "is_authorized"), do=("forbid_fault", "stop_by_fault")
     ),
-    Row("fault_appeared", (*RESTING, *ACTIVE), S.FAULTED, ("is_blocked",), ("forbid_fault", "give_up_waiting")),
+    Row("fault_appeared", ACTIVE, S.FAULTED, ("is_blocked",), ("forbid_fault", "withdraw")),
+    Row("fault_appeared", RESTING, S.FAULTED, ("is_blocked",), ("forbid_fault", "give_up_waiting")),
     *_open("fault_appeared", (S.STOPPING,), when=("is_blocked",), do=("forbid_fault",)),
     Row("fault_appeared", (S.OPENING, S.READING_METER, S.FAULTED), None, ("is_blocked",), ("forbid_fault",)),
     *_recover("fault_disappeared"),
@@ -180,6 +182,8 @@ TABLE: Final[tuple[Row, ...]] = (
     Row("limit_changed", (S.SUSPENDED_EV, S.CHARGING), S.SUSPENDED_EVSE, do=("withdraw",)),
     Row("lock_moved", (S.SUSPENDED_EVSE,), S.CHARGING, ("can_offer", "ev_asks"), ("offer",)),
     Row("lock_moved", (S.SUSPENDED_EVSE,), S.SUSPENDED_EV, ("can_offer",), ("offer",)),
+    Row("lock_moved", (S.SUSPENDED_EV, S.CHARGING), None, ("can_offer",)),
+    Row("lock_moved", (S.SUSPENDED_EV, S.CHARGING), S.SUSPENDED_EVSE, do=("forbid_stopped", "withdraw")),
     *_rest("operative_changed", (*IDLE, S.UNAVAILABLE)),
     Row("operative_changed", (S.AWAITING_EV,), S.UNAVAILABLE, ("is_inoperative",), ("cancel",)),
     # Time.
@@ -196,14 +200,14 @@ IGNORED: Final[dict[str, tuple[S, ...]]] = {
     "ev_unplugged": (S.UNKNOWN, S.AVAILABLE, S.AWAITING_EV),
     "ev_requested_power": tuple(s for s in ALL if s is not S.SUSPENDED_EV),
     "ev_stopped_requesting_power": tuple(s for s in ALL if s not in {S.CHARGING, S.SUSPENDED_EVSE, S.STOPPING}),
-    "power_turned_off": tuple(s for s in ALL if s not in {S.OPENING, S.SUSPENDED_EV}),
+    "power_turned_off": tuple(s for s in ALL if s not in {S.OPENING, S.SUSPENDED_EV, S.CHARGING}),
     "power_turned_on": (S.UNKNOWN, S.SUSPENDED_EV, S.CHARGING, S.STOPPING),
     "meter_sampled": ALL,
     "fault_appeared": ALL,  # before the board has answered, and faults that do not block power
     "fault_disappeared": ALL,
     "authorization_answered": (S.UNKNOWN, S.AWAITING_EV, *ENDING, S.FAULTED, S.UNAVAILABLE),
     "limit_changed": (S.UNKNOWN, S.SUSPENDED_EVSE, *RESTING, *ENDING, S.FAULTED),
-    "lock_moved": ALL,
+    "lock_moved": tuple(s for s in ALL if s not in {S.SUSPENDED_EV, S.CHARGING}),
     "operative_changed": (S.UNKNOWN, S.AWAITING_EV, *ACTIVE, *ENDING, S.FAULTED),
     "deadline_passed": (S.UNKNOWN, *IDLE, *ACTIVE, S.FAULTED, S.UNAVAILABLE),
 }
