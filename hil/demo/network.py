@@ -5,10 +5,14 @@ back-end is out of reach. The port stays taken, so that nobody else can answer o
 """
 
 import asyncio
+import socket
+import struct
 from contextlib import suppress
 from urllib.parse import urlsplit
 
 CHUNK_BYTES = 65_536
+LINGER_NOT = struct.pack("ii", 1, 0)
+"""SO_LINGER of zero seconds: close sends RST (Linux, socket(7))."""
 HOST = "127.0.0.1"
 
 
@@ -39,7 +43,7 @@ class Network:
         """Reset what is open and whatever is tried."""
         self.up = False
         for writer in tuple(self._writers):
-            writer.transport.abort()
+            _reset(writer)
 
     def restore(self) -> None:
         """Let new connections through again."""
@@ -68,20 +72,37 @@ class Network:
                 self.refused += 1
         except OSError:
             self.refused += 1
+            _reset(writer)
         finally:
             self._writers.discard(writer)
-            writer.transport.abort()
+            self._end(writer)
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: tuple[str, int]) -> None:
         far_reader, far_writer = await asyncio.open_connection(*target)
         self._writers.add(far_writer)
+        if not self.up:  # cut while dialling
+            _reset(far_writer)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(_pump(reader, far_writer))
                 group.create_task(_pump(far_reader, writer))
         finally:
             self._writers.discard(far_writer)
-            far_writer.transport.abort()
+            self._end(far_writer)
+
+    def _end(self, writer: asyncio.StreamWriter) -> None:
+        if self.up and self._target is not None:
+            writer.close()
+        else:
+            _reset(writer)
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Let the far end see a reset instead of an orderly end."""
+    line: socket.socket = writer.get_extra_info("socket")
+    with suppress(OSError):
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
+    writer.transport.abort()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

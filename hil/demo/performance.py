@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hil.demo.background import Background, Interruption
 from hil.demo.errors import DemoError, DemoInterruptedError
-from hil.demo.examples import examples
+from hil.demo.examples import example_lines
 from hil.demo.lines_view import LinesView
 from hil.demo.observed import Frame, Json, Observed
 from hil.demo.receipt import Receipt, make_receipt
@@ -49,8 +49,10 @@ class Performance:
         except DemoError as error:
             failure = error
         finally:
-            self._view.close()
-            await self._stage.end(hasty=True)
+            try:
+                self._view.close()
+            finally:
+                await self._stage.end(hasty=True)
         return self._conclude(failure)
 
     async def _play_watched(self, interruption: Interruption) -> None:
@@ -62,10 +64,8 @@ class Performance:
                 background.add(self._tick())
                 await self._play(background)
                 background.cancel()
-        except* DemoError as errors:
-            raise first_error(errors) from None
-        except* OSError as errors:
-            raise DemoError(str(first_error(errors))) from None
+        except BaseExceptionGroup as errors:
+            raise cause_of(errors) from errors
 
     async def _play(self, background: Background) -> None:
         steps: list[tuple[str, Play]] = [(START_TITLE, lambda: self._open(background))]
@@ -115,11 +115,10 @@ class Performance:
     def _settle_in(self, receipt: Receipt) -> None:
         self._view.close()
         self._view.show_receipt(receipt)
-        print("\nEverything keeps running until Ctrl-C. In another terminal, in this directory:\n")
         bench, csms = self._stage.sockets / "bench.sock", self._stage.sockets / "csms.sock"
-        bench, csms = Path(os.path.relpath(bench)), Path(os.path.relpath(csms))
-        for text, command in examples(self._seen.version, bench, csms, DEMO_TOKEN):
-            print(f"  # {text}\n  {command}")
+        print("\nEverything keeps running until Ctrl-C. To play with it, in another terminal:\n")
+        for line in example_lines(self._seen.version, bench, csms, DEMO_TOKEN):
+            print(f"  {line}")
         print(flush=True)
         self._view = LinesView(self._programme)
 
@@ -135,17 +134,21 @@ class Performance:
         self._view.show_event(event)
 
     def _conclude(self, failure: DemoError | None) -> int:
-        logs = f"logs are in {self._programme.directory}"
         kept = self._keep and self._receipt is not None
         if failure is not None and not (kept and isinstance(failure, DemoInterruptedError)):
-            print(f"pilotline-bench demo: {failure}; {logs}", file=sys.stderr)
-            return FAILED
+            return self._complain(str(failure))
         if self._receipt is None:
             return FAILED
         if not kept:
             self._view.show_receipt(self._receipt)
-        print(f"Ended; {logs}")
-        return FAILED if self._receipt.problems else DONE
+        if self._receipt.problems:
+            return self._complain("; ".join(self._receipt.problems))
+        print(f"Everything has ended; logs are in {self._programme.directory}")
+        return DONE
+
+    def _complain(self, sentence: str) -> int:
+        print(f"pilotline-bench demo: {sentence}; logs are in {self._programme.directory}", file=sys.stderr)
+        return FAILED
 
 
 def choose_view(programme: Programme) -> View:
@@ -161,7 +164,15 @@ def choose_view(programme: Programme) -> View:
     return ScreenView(programme, Console())
 
 
-def first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Give the first exception of a group."""
+def cause_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Give the first DemoError, or an OSError as one; the group itself if somebody has made a mistake."""
+    demo_errors, _ = errors.split(DemoError)
+    os_errors, others = errors.split(OSError)
+    if demo_errors is not None:
+        return _leaf(demo_errors)
+    return errors if os_errors is None or others is not None else DemoError(str(_leaf(os_errors)))
+
+
+def _leaf(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     first = errors.exceptions[0]
-    return first_error(first) if isinstance(first, BaseExceptionGroup) else first
+    return _leaf(first) if isinstance(first, BaseExceptionGroup) else first

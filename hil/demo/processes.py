@@ -57,7 +57,7 @@ class DemoProcess:
         assert self._process is not None  # noqa: S101 - only of started ones
         code = await self._process.wait()
         last = last_line(self.log)
-        return DemoError(f"the {self.name} ended by itself with exit code {code}" + (f": {last}" if last else ""))
+        return DemoError(f"the {self.name} ended unexpectedly with exit code {code}" + (f": {last}" if last else ""))
 
     async def end(self, limit_s: float = KILL_LIMIT_S) -> int | None:
         """SIGTERM, after `limit_s` SIGKILL; gives the exit code, negative for a signal, None if never started."""

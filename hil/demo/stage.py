@@ -43,9 +43,6 @@ class Stage:
         self._seen = seen
         self.bench = ControlClient("bench", self._sockets / "bench.sock", seen.take_bench)
         self.csms = ControlClient("back-end", self._sockets / "csms.sock", seen.take_csms)
-        self._bench_process: DemoProcess
-        self._csms_process: DemoProcess
-        self._agent_process: DemoProcess
         self._processes: list[DemoProcess] = []
 
     @property

@@ -25,7 +25,8 @@ _DETAILS = (
     "interval",
 )
 _NOTHING = ("NoError",)
-QUEUED_S = 1.0
+LATE_S = 1.0
+"""A message that waited longer than this before it was sent is worth a word."""
 
 
 def arrow(frame: Frame) -> str:
@@ -47,8 +48,8 @@ def details(frame: Frame) -> str:
         return "" if frame.kind == "disconnected" else str(payload)
     if frame.kind == "connected":
         return f"OCPP {payload.get('version', '')}"
-    queued = [f"queued for {frame.delay_s:.1f} s"] if frame.delay_s > QUEUED_S else []
-    return " · ".join([*_parts(payload), *queued])
+    late = [f"{frame.delay_s:.1f} s late"] if frame.delay_s > LATE_S else []
+    return " · ".join([*_parts(payload), *late])
 
 
 def _parts(payload: Json) -> Iterator[str]:
