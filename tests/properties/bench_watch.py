@@ -26,6 +26,9 @@ MARGIN_S: Final = 0.3
 RETURN_S: Final = 20.0
 """A board that can be reached again is found, read and decided about within this: longest retry 5 s, reading, grace 5 s."""
 OFFER_TOLERANCE_A: Final = 0.05
+RESTORED_S: Final = 0.2
+"""Acknowledging a missed heartbeat lets this board offer its stored current until the `$SC` that follows at once
+(facts: rapi_openevse, trap 4); a car needs longer to react."""
 STEERING: Final = frozenset({"SC", "FS", "FD"})
 NOT_COMMANDABLE: Final = frozenset({Fault.BOARD_SILENT, Fault.CONTACTOR_WELDED, Fault.CONTACTOR_UNCONFIRMED})
 
@@ -40,6 +43,10 @@ class _Evse:
     asleep_when_lost: bool = False
     rebooted: bool = True
     """The board started by itself and has not been told anything since."""
+    acknowledged_s: float = -1.0
+    """When a missed heartbeat was acknowledged last."""
+    steered: bool = False
+    """The last command was one that says what to offer."""
     standing: dict[str, float] = field(default_factory=dict)
     registers: list[tuple[float, Decimal]] = field(default_factory=list)
     losses: int = 0
@@ -72,7 +79,11 @@ class BenchWatch:
         match event["event"]:
             case "duty":
                 self._check_offers()
-            case "command" if event["name"] in STEERING and self.station.agent is not None:
+            case "command" if event["text"].startswith("$SY 165"):
+                evse.acknowledged_s = self._now_s
+            case "command":
+                evse.steered = event["name"] in STEERING
+            case "reply" if evse.steered:
                 evse.rebooted = False
             case "message" if event["text"].startswith("AB"):
                 evse.rebooted = True
@@ -84,7 +95,7 @@ class BenchWatch:
         offers = {
             number: offered_current_a(evse.bench.world.output) or 0.0
             for number, evse in self.evses.items()
-            if not evse.rebooted
+            if not evse.rebooted and self._now_s - evse.acknowledged_s > RESTORED_S
         }
         if sum(offers.values()) > self.supply_a + OFFER_TOLERANCE_A:
             self.note(f"offers {offers} A exceed the supply of {self.supply_a} A")
@@ -98,6 +109,7 @@ class BenchWatch:
     def tick(self, now_s: float) -> None:
         """Look at everything that may only last for a limited time; called every fraction of a second."""
         self._now_s = now_s
+        self._check_offers()
         for number, evse in self.evses.items():
             self._look_at_reach(number, evse)
             for condition, limit_s in self._conditions(number, evse).items():

@@ -33,7 +33,7 @@ class Op:
         return f"op({self.verb!r}, {self.evse}{told})"
 
 
-def op(verb: str, evse: int = 1, **fields: Any) -> Op:  # noqa: ANN401 - the fields of the verb
+def op(verb: str, evse: int = 1, **fields: Any) -> Op:
     """One operation, written as it is printed: a failing story can be pasted into a test."""
     return Op(verb, evse, fields)
 

@@ -24,7 +24,7 @@ SUPPLY_A: Final = {1: 20.0, 2: 26.0}
 LOOK_S: Final = 0.2
 COMMAND_TIMEOUT_S: Final = 60.0
 HEALING_S: Final = 900.0
-"""Boards try a tripped protection again after 300 s; the link's back-off and the retries of messages are far shorter."""
+"""Boards try a tripped protection again after 300 s; everything else comes back far sooner."""
 TOML: Final = """
 [station]
 supply_max_current_a = {supply_a}
@@ -122,7 +122,7 @@ class Player:
             await self._look(min(1.0, left_s))
             await self._start_again_after_reset()
 
-    async def _plug_in(self, evse: int, **model: Any) -> None:  # noqa: ANN401 - fields of VehicleModel
+    async def _plug_in(self, evse: int, **model: Any) -> None:
         self.bench.plug_in(evse, **model)
 
     async def _plug_out(self, evse: int) -> None:
@@ -160,7 +160,7 @@ class Player:
         kinds = {"1.6": ("Soft", "Hard"), "2.0.1": ("OnIdle", "Immediate")}[self.station.version]
         await self._request("Reset", {"type": kinds[hard]})
 
-    async def _answers(self, _evse: int, action: str, **behaviour: Any) -> None:  # noqa: ANN401 - of the script
+    async def _answers(self, _evse: int, action: str, **behaviour: Any) -> None:
         self.station.csms.script[action] = Behaviour.from_json(behaviour)
 
     async def _drop(self, _evse: int) -> None:
@@ -234,9 +234,8 @@ class Player:
             return
         payload = frame.payload
         if frame.action == "StatusNotification":
-            self.last_status[payload.get("evseId", payload.get("connectorId"))] = payload.get(
-                "connectorStatus", payload.get("status")
-            )
+            place = payload.get("evseId", payload.get("connectorId"))
+            self.last_status[int(str(place))] = str(payload.get("connectorStatus", payload.get("status")))
         text = str(payload)
         if "energy_wh=" in text:
             words = dict(word.split("=", 1) for word in text.replace("'", " ").replace(",", " ").split() if "=" in word)
@@ -255,7 +254,6 @@ def _availability(version: str, evse: int, *, operative: bool) -> dict[str, Any]
 
 async def play_story(directory: Path, version: str, evses: int, ops: Sequence[Op]) -> Player:
     """Play one story from a fresh station to its healed end."""
-    directory.mkdir(exist_ok=True)
     async with virtual_station(
         directory,
         version=version,

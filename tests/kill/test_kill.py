@@ -1,0 +1,77 @@
+"""The agent is killed at random moments of a session: every transaction is told whole, in order, logically once."""
+
+import asyncio
+import random
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.fakes.real_station import real_station
+from tests.kill.killing import Killer, Killings
+
+TOML: Final = """
+[csms]
+reconnect_min_s = 0.1
+reconnect_max_s = 0.5
+reconnect_random_s = 0.1
+"""
+THRESHOLD_WH: Final = Decimal(20)
+"""Energy below this that flowed while nobody was authorised is let go."""
+
+Json = dict[str, Any]
+
+
+async def kill(directory: Path, version: str, kills: int, seed: int) -> tuple[Killings, Json, Decimal]:
+    """Play sessions until there were enough kills; gives what happened, the ledger and the metered energy."""
+    dice = random.Random(seed)
+    async with real_station(directory, version=version, toml=TOML) as station:
+        killer = Killer(station, dice)
+        start_wh = await killer.register_wh()
+        await station.start_agent()
+        while killer.done.kills < kills:
+            await killer.session(min(dice.randint(6, 11), kills - killer.done.kills))
+        await asyncio.sleep(2.0)  # what is reported after the last transaction needs two polls of the meter
+        return killer.done, await station.csms.ask("ledger"), await killer.register_wh() - start_wh
+
+
+def judge(version: str, done: Killings, ledger: Json, metered_wh: Decimal) -> None:
+    """Print what was hit and compare the books."""
+    transactions = ledger["transactions"]
+    billed_wh = sum((Decimal(each["energy_wh"]) for each in transactions), Decimal(0))
+    reported_wh = sum(done.unauthorised.values(), Decimal(0))
+    print(f"\nOCPP {version}: {done.kills} kills in {done.sessions} sessions: {dict(done.by_step)}")  # noqa: T201
+    print(  # noqa: T201
+        f"{len(transactions)} transactions, {ledger['repeats']} messages repeated, {done.closings} closings; "
+        f"billed {billed_wh} + reported {reported_wh} of {metered_wh} Wh; chatter: {done.chatter or 'none'}"
+    )
+    assert ledger["problems"] == []
+    assert ledger["conflicts"] == 0
+    assert all(each["whole"] for each in transactions), transactions
+    assert len(transactions) >= done.sessions
+    told_wh = billed_wh + reported_wh
+    assert told_wh <= metered_wh + len(transactions)
+    assert told_wh >= metered_wh - (THRESHOLD_WH + 2) * len(transactions)
+    assert not done.chatter
+
+
+async def _both_versions(directory: Path, kills: int, seed: int) -> None:
+    """Two stations at once: most of the time is spent waiting."""
+    versions = ("1.6", "2.0.1")
+    for version in versions:
+        (directory / version).mkdir()
+    results = await asyncio.gather(*(kill(directory / v, v, kills // 2, seed + i) for i, v in enumerate(versions)))
+    for version, (done, ledger, metered_wh) in zip(versions, results, strict=True):
+        judge(version, done, ledger, metered_wh)
+
+
+async def test_ten_kills_leave_the_books_right(tmp_path: Path) -> None:
+    await _both_versions(tmp_path, 10, seed=1)
+
+
+@pytest.mark.slow
+async def test_two_hundred_kills_leave_the_books_right(tmp_path: Path) -> None:
+    seed = random.SystemRandom().randrange(10_000)
+    print(f"\nseed {seed}")  # noqa: T201
+    await _both_versions(tmp_path, 200, seed)
