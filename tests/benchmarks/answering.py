@@ -1,6 +1,5 @@
 """Requests of the back-end answered in a second, one at a time and pipelined."""
 
-import asyncio
 from collections.abc import Iterator
 
 from tests.benchmarks.fast_csms import FastCsms, answers_per_second
@@ -9,7 +8,6 @@ from tests.benchmarks.rig import Options, start_bare, station
 
 WANTED_RATIO = 2.0
 PIPELINED = 32
-SETTLE_S = 2.0
 REQUESTS = {
     "1.6": ("GetConfiguration", '{"key":["HeartbeatInterval"]}'),
     "2.0.1": (
@@ -26,9 +24,8 @@ async def measure(version: str, options: Options) -> list[Figure]:
     bare: dict[int, list[float]] = {1: [], PIPELINED: []}
     async with FastCsms(version) as bare_csms, station(version) as rig:
         client, _ = await start_bare(bare_csms)
-        await rig.start(options.profile_file("answers", version))
+        await rig.start_settled(options.profile_file("answers", version))
         try:
-            await asyncio.sleep(SETTLE_S)
             for _ in range(options.size(5, 3)):
                 await _ask(bare_csms, number, bare)
                 await _ask(rig.csms, number, ours)

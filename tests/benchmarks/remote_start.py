@@ -23,7 +23,7 @@ async def measure(version: str, options: Options) -> list[Figure]:
     runs = options.size(30, 10, 1)
     async with station(version) as rig:
         bare = await _bare_s(version, runs)
-        await rig.start(options.profile_file("remote-start", version))
+        await rig.start_settled(options.profile_file("remote-start", version))
         ours = [await _start_and_stop(rig, run % 2 + 1) for run in range(runs + 1)]
         rig.end()
     kept = ours[1:]

@@ -1,6 +1,7 @@
 """A station to measure: bench process, agent process, back-end in this process, all over real lines (runner)."""
 
 import asyncio
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,8 @@ from tests.benchmarks.processes import ROOT, Measured, agent_command, bare_comma
 
 EVSES = 2
 BUILD = ROOT / "build"
+COMPLAINT_CHARS = 4000
+SETTLE_S = 2.0
 BOOT = "BootNotification"
 
 
@@ -57,6 +60,11 @@ class Station:
         self.agent = Measured.start(agent_command(self.directory / "agent.toml", profile), self.directory / "agent.log")
         return await _first(booted, self.agent)
 
+    async def start_settled(self, profile: Path | None = None) -> None:
+        """Start the agent and let it have told all that a start tells."""
+        await self.start(profile)
+        await asyncio.sleep(SETTLE_S)
+
     def running(self) -> Measured:
         """The agent's process. Raises: ChildProcessError if it ended."""
         if self.agent is None:
@@ -67,6 +75,12 @@ class Station:
     def expect_status(self, evse: int, wanted: str) -> "asyncio.Task[tuple[float, dict[str, Any]]]":
         """Listen from now on for this status of an EVSE's connector."""
         return self.csms.expect(lambda action, payload: _tells(action, payload, evse, wanted))
+
+    def complain(self) -> None:
+        """Show the end of the agent's log."""
+        log = self.directory / "agent.log"
+        if log.exists():
+            sys.stderr.write(log.read_text("utf-8", "replace")[-COMPLAINT_CHARS:])
 
     def end(self) -> None:
         """End the agent in order; kill it if it does not."""
@@ -91,6 +105,9 @@ async def station(version: str, more_toml: str = "", replaced: dict[str, str] | 
             made = Station(bench, csms, directory, version)
             try:
                 yield made
+            except BaseException:
+                made.complain()
+                raise
             finally:
                 if made.agent is not None:
                     made.agent.kill()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.benchmarks import answering, drain, remote_start, size, start_up, token_to_permit, virtual_hours
+from tests.benchmarks import answering, drain, forbid, remote_start, size, start_up, token_to_permit, virtual_hours
 from tests.benchmarks.figures import Figure, table
 from tests.benchmarks.rig import BUILD, Options
 
@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, Measure] = {
     "start": start_up.measure,
     "answers": answering.measure,
     "remote-start": remote_start.measure,
+    "forbid": forbid.measure,
     "token": token_to_permit.measure,
     "size": size.measure,
     "drain": drain.measure,
@@ -43,9 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 failures.append(f"{name}, OCPP {version}: {type(error).__name__}: {error}")
                 traceback.print_exc()
     sys.stdout.write("\n" + table(figures, failures) + "\n")
-    report = BUILD / "bench.json"
-    report.write_text(json.dumps(_report(figures, failures), indent=1) + "\n", "utf-8")
-    sys.stdout.write(f"written to {report}\n")
+    path = BUILD / "bench.json"
+    path.write_text(json.dumps(report(figures, failures), indent=1) + "\n", "utf-8")
+    sys.stdout.write(f"written to {path}\n")
     return 1 if failures else 0
 
 
@@ -58,7 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _report(figures: Sequence[Figure], failures: Sequence[str]) -> dict[str, Any]:
+def report(figures: Sequence[Figure], failures: Sequence[str]) -> dict[str, Any]:
+    """Render all of it as JSON."""
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),

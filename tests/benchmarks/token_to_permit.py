@@ -1,5 +1,7 @@
 """From the line out of the reader to the command that permits power, with a token that the cache knows."""
 
+import asyncio
+
 from tests.benchmarks.bench_process import is_command
 from tests.benchmarks.figures import Figure, median, percentile
 from tests.benchmarks.remote_start import NEVER_S, OCCUPIED
@@ -9,13 +11,15 @@ LIMIT_MS = 20.0
 MS = 1000.0
 TOKENS = ("04A1B2C3D4E5F6", "04A1B2C3D4E5F7")
 """In turn: a card that is held to the reader repeats itself, so the same one counts again after 2 s only."""
+REST_S = 1.2
+"""The driver gives a board a second between two commands that switch it."""
 PERMITTING = ("FE", "SC")
 
 
 async def measure(version: str, options: Options) -> list[Figure]:
     """Start with a token at the EVSEs in turn; the first time of each the back-end is asked, which does not count."""
     async with station(version) as rig:
-        await rig.start(options.profile_file("token", version))
+        await rig.start_settled(options.profile_file("token", version))
         taken = [await _present(rig, run) for run in range(options.size(20, 6, 1) + len(TOKENS))]
         asked = rig.csms.counts["Authorize"]
         rig.end()
@@ -45,4 +49,6 @@ async def _present(rig: Station, run: int) -> float:
     available = rig.expect_status(evse, "Available")
     await rig.bench.operate("plug_out", evse=evse)
     await available
+    await rig.bench.seen(lambda event: is_command(event, evse, "FS"), permitted["t"])
+    await asyncio.sleep(REST_S)
     return float(permitted["t"]) - float(swiped["t"])

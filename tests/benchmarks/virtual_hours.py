@@ -24,7 +24,7 @@ async def measure(version: str, options: Options) -> list[Figure]:
     hours = float(options.size(10, 10, 1))
     runs = options.size(3, 1)
     devices = [await asyncio.to_thread(_play, _devices, version, hours) for _ in range(runs)]
-    whole = [await asyncio.to_thread(_play, _whole_station, version, hours) for _ in range(runs)]
+    whole = [await asyncio.to_thread(_play, _whole_station, version, hours)]
     return [
         Figure(f"{hours:.0f} h of charging, devices only", median(devices), "s", LIMIT_S, note="wall time"),
         Figure(

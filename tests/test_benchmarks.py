@@ -1,0 +1,48 @@
+"""Each benchmark runs on the real processes and gives figures; how good they are is for `make bench` to say."""
+
+import json
+
+import pytest
+
+from tests.benchmarks.figures import Figure, percentile, table
+from tests.benchmarks.rig import Options
+from tests.benchmarks.run import BENCHMARKS, report
+
+TINY = Options(tiny=True)
+
+
+def test_a_figure_above_its_limit_is_missed_and_one_without_a_limit_is_not_judged() -> None:
+    assert Figure("a", 2.0, "ms", 3.0).met is True
+    assert Figure("a", 4.0, "ms", 3.0).met is False
+    assert Figure("a", 4.0, "/s", 3.0, more_is_better=True).met is True
+    assert Figure("a", 4.0, "ms").met is None
+
+
+def test_the_99th_percentile_of_a_hundred_is_the_second_worst() -> None:
+    samples = [float(number) for number in range(1, 101)]
+    assert percentile(samples, 99) == 99.0
+    assert percentile([7.0], 99) == 7.0
+
+
+def test_the_table_counts_what_was_missed_and_names_what_was_not_measured() -> None:
+    text = table([Figure("boot", 300.0, "ms", 200.0, baseline=150.0), Figure("x", 1.0, "ms", 2.0)], ["drain: no"])
+    assert "MISSED" in text
+    assert "NOT MEASURED: drain: no" in text
+    assert text.endswith("1 of 2 targets met, 1 missed, 1 not measured")
+
+
+def test_the_report_carries_every_figure_with_target_baseline_and_verdict() -> None:
+    figure = Figure("boot", 300.0, "ms", 200.0, baseline=150.0, samples=(300.0,))
+    written = json.loads(json.dumps(report([figure], [])))
+    assert written["figures"][0]["met"] is False
+    assert written["figures"][0]["baseline"] == 150.0
+    assert written["not_measured"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+@pytest.mark.parametrize("name", BENCHMARKS)
+async def test_each_benchmark_gives_figures(name: str, version: str) -> None:
+    figures = await BENCHMARKS[name](version, TINY)
+    assert figures
+    assert all(figure.value >= 0 for figure in figures)
