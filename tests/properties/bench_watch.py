@@ -24,7 +24,7 @@ OPENING_S: Final = 0.5
 MARGIN_S: Final = 0.3
 """A command on its way and this watch's own step."""
 RETURN_S: Final = 20.0
-"""A board that can be reached again is found, read and decided about within this: longest retry 5 s, reading, grace 5 s."""
+"""Within this a board that can be reached again is found, read and decided about: retry 5 s, reading, grace 5 s."""
 OFFER_TOLERANCE_A: Final = 0.05
 RESTORED_S: Final = 0.2
 """Acknowledging a missed heartbeat lets this board offer its stored current until the `$SC` that follows at once
