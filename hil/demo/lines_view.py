@@ -42,7 +42,7 @@ class LinesView:
         if seen.current_a > 0 and now_s - self._metered_s >= METER_LINE_INTERVAL_S:
             self._metered_s = now_s
             offer = "no offer" if seen.offered_a is None else f"{seen.offered_a:.1f} A offered"
-            self._line(f"   {offer}, {seen.current_a:.1f} A drawn, register {seen.register_wh:.1f} Wh", at_s=now_s)
+            self._line(f"   {offer}, {seen.current_a:.1f} A drawn, {seen.delivered_wh:.1f} Wh", at_s=now_s)
 
     def close(self) -> None:
         """Nothing to put away."""

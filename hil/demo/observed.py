@@ -68,6 +68,7 @@ class Observed:
     current_a: float = 0.0
     power_w: float = 0.0
     register_wh: Decimal = Decimal(0)
+    first_register_wh: Decimal | None = None
     display: str = ""
     online: bool = False
     events: list[Json] = field(default_factory=list)
@@ -84,6 +85,8 @@ class Observed:
         self.current_a = state["current_a"]
         self.power_w = state["power_w"]
         self.register_wh = Decimal(state["meter"]["energy_wh"])
+        if self.first_register_wh is None:
+            self.first_register_wh = self.register_wh
         self.display = str((state["indicator"] or {}).get("text") or "")
         self.changed()
 
@@ -121,6 +124,11 @@ class Observed:
         self.frames.append(frame)
         self.on_frame(frame)
         self.changed()
+
+    @property
+    def delivered_wh(self) -> Decimal:
+        """Energy since the picture began."""
+        return Decimal(0) if self.first_register_wh is None else self.register_wh - self.first_register_wh
 
     def event_at_s(self, name: str, since_s: float, **fields: object) -> float | None:
         """When the bench first saw this from `since_s` on; None if not yet."""

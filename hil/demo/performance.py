@@ -21,7 +21,7 @@ from hil.demo.watch import Watch
 TOTAL_LIMIT_S = 60.0
 TICK_S = 0.15
 DONE, FAILED = 0, 1
-START_TITLE, END_TITLE = "start bench, back-end and agent", "end in order"
+START_TITLE, END_TITLE = "start bench, CSMS, agent", "end in order"
 
 
 class Performance:

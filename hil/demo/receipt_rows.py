@@ -26,7 +26,7 @@ def verdict(receipt: Receipt) -> str:
 def _energy(energy: Energy) -> list[Row]:
     metered = f"{energy.metered_wh:.3f} Wh   {energy.register_start_wh:.3f} to {energy.register_stop_wh:.3f} Wh"
     ends = f"{_wh(energy.billed_start_wh)} to {_wh(energy.billed_stop_wh)} Wh"
-    billed = f"{_wh(energy.billed_wh)} Wh   {ends}, whole at both ends"
+    billed = f"{_wh(energy.billed_wh)} Wh   {ends}, rounded down"
     return [("meter register", metered), ("billed", billed)]
 
 
@@ -42,8 +42,8 @@ def _reactions(reactions: Reactions) -> list[Row]:
     return [
         ("tap to offer", _seconds(reactions.tap_to_offer_s)),
         ("tap to first message", f"{_seconds(reactions.tap_to_message_s)}   of the transaction"),
-        ("plug-out to contactor open", f"{_seconds(reactions.unplug_to_open_s)}   the board filters for 0.355 s"),
-        ("network back to reconnected", f"{_seconds(reactions.reconnect_s)}   the agent retries every 2 s here"),
+        ("plug-out to contactor open", f"{_seconds(reactions.unplug_to_open_s)}   board filters for 0.355 s"),
+        ("network back to online", f"{_seconds(reactions.reconnect_s)}   retries every 2 s here"),
     ]
 
 

@@ -72,7 +72,7 @@ class ScreenView:
         style = "red" if receipt.problems else "green"
         mark = "✗" if receipt.problems else "✓"
         content = Group(table, Text(f"{mark} {verdict(receipt)}", f"bold {style}"))
-        self._console.print(Panel(content, title="Receipt", border_style=style, padding=(1, 2)))
+        self._console.print(Panel(content, title="Receipt", border_style=style, padding=(1, 1)))
 
     def _render(self) -> RenderableType:
         steps, station = self._steps(), self._station()
@@ -113,7 +113,8 @@ class ScreenView:
         table.add_row("offered", _gauge(seen.offered_a or 0.0, "blue"))
         table.add_row("drawn", _gauge(seen.current_a, "green"))
         table.add_row("power", f"{seen.power_w / 1000:.2f} kW")
-        table.add_row("meter", Text(f"{seen.register_wh:.1f} Wh", "bold"))
+        table.add_row("energy", Text(f"{seen.delivered_wh:.1f} Wh", "bold"))
+        table.add_row("meter", f"{seen.register_wh:.1f} Wh")
         table.add_row("display", Text(seen.display or "-", "italic"))
         table.add_row("back-end", Text("online", "green") if seen.online else Text("OFFLINE", "bold red"))
         return table

@@ -41,12 +41,12 @@ class Story:
         self._moments: dict[str, datetime] = {}
         self.register_start_wh = Decimal(0)
         self.steps: tuple[tuple[str, Play], ...] = (
-            ("station registers at the back-end", self._boot),
+            ("register at the back-end", self._boot),
             ("plug in", self._plug_in),
             ("tap the card", self._tap),
             ("charge", self._charge),
-            ("network drops, the car charges on", self._drop),
-            ("network returns, the queue drains", self._drain),
+            ("charge without network", self._drop),
+            ("reconnect, drain the queue", self._drain),
             ("charge on", self._charge_on),
             ("unplug", self._unplug),
         )

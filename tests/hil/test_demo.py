@@ -107,7 +107,7 @@ def _read_all(terminal: int) -> str:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_demo_leaves_nothing_running(tmp_path: Path, number: signal.Signals) -> None:
     process = started(tmp_path)
-    assert list(follow(process, "station registers"))
+    assert list(follow(process, "register at the back-end"))
     assert len(running(tmp_path)) == 3
     process.send_signal(number)
     _, complaints = process.communicate(timeout=LIMIT_S)
@@ -119,7 +119,7 @@ def test_an_interrupted_demo_leaves_nothing_running(tmp_path: Path, number: sign
 @pytest.mark.slow
 def test_an_agent_that_dies_fails_the_demo_in_one_sentence(tmp_path: Path) -> None:
     process = started(tmp_path)
-    assert list(follow(process, "station registers"))
+    assert list(follow(process, "register at the back-end"))
     agent = next(line for line in running(tmp_path) if "agent.main" in line)
     os.kill(int(agent.split()[0]), signal.SIGKILL)
     _, complaints = process.communicate(timeout=LIMIT_S)

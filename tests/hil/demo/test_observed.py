@@ -26,6 +26,8 @@ def test_the_state_of_the_bench_gives_what_is_offered_and_drawn() -> None:
     seen.take_state(STATE)
     assert seen.offered_a == pytest.approx(16.0, abs=0.01)
     assert (seen.pilot_state, seen.current_a, str(seen.register_wh), seen.display) == ("C", 15.5, "4711.5", "Charging")
+    seen.take_state({**STATE, "meter": {"energy_wh": "4720.75"}})
+    assert str(seen.delivered_wh) == "9.25"
 
 
 def test_a_board_that_offers_nothing_offers_nothing() -> None:
