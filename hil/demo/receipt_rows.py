@@ -26,7 +26,7 @@ def verdict(receipt: Receipt) -> str:
 def _energy(energy: Energy) -> list[Row]:
     metered = f"{energy.metered_wh:.3f} Wh   {energy.register_start_wh:.3f} to {energy.register_stop_wh:.3f} Wh"
     ends = f"{_wh(energy.billed_start_wh)} to {_wh(energy.billed_stop_wh)} Wh"
-    billed = f"{_wh(energy.billed_wh)} Wh   {ends}, rounded down"
+    billed = f"{_wh(energy.billed_wh)} Wh   {ends}, whole Wh"
     return [("meter register", metered), ("billed", billed)]
 
 

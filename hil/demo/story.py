@@ -46,7 +46,7 @@ class Story:
             ("tap the card", self._tap),
             ("charge", self._charge),
             ("charge without network", self._drop),
-            ("reconnect, drain the queue", self._drain),
+            ("reconnect, drain queue", self._drain),
             ("charge on", self._charge_on),
             ("unplug", self._unplug),
         )

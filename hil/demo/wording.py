@@ -49,7 +49,7 @@ def details(frame: Frame) -> str:
     if frame.kind == "connected":
         return f"OCPP {payload.get('version', '')}"
     late = [f"{frame.delay_s:.1f} s late"] if frame.delay_s > LATE_S else []
-    return " · ".join([*_parts(payload), *late])
+    return " · ".join([*late, *_parts(payload)])
 
 
 def _parts(payload: Json) -> Iterator[str]:

@@ -40,7 +40,7 @@ def frame(message: dict[str, Any]) -> Frame:
             event(1, "out", "result", "StartTransaction", {"transactionId": 5, "idTagInfo": {"status": "Accepted"}}),
             "← StartTransaction answered transaction 5 · Accepted",
         ),
-        (sample(1, 6), "→ MeterValues transaction 7 · 100 Wh · 5.0 s late"),
+        (sample(1, 6), "→ MeterValues 5.0 s late · transaction 7 · 100 Wh"),
     ],
 )
 def test_a_frame_is_said_in_one_short_line(message: dict[str, Any], said: str) -> None:
