@@ -27,25 +27,30 @@ class Claim:
 
 
 def _floor(current_a: float) -> float:
-    return int(current_a / STEP_A + 1e-9) * STEP_A
+    return round(int(current_a / STEP_A + 1e-9) * STEP_A, 1)
 
 
 def equal_shares(supply_a: float, claims: Sequence[Claim]) -> dict[int, float]:
-    """Divide the supply equally, nobody above their maximum, nobody below their minimum; who came last goes without.
+    """Give everybody their minimum and an equal part of the rest, nobody above their maximum.
 
-    Returns the share of every claim, A; 0 where there is none.
+    Where the minima do not fit, who came last goes without. Returns the share of every claim, A; 0 where there is none.
     """
     wanting = sorted((claim for claim in claims if claim.wants), key=lambda claim: claim.since)
     while wanting and sum(claim.min_current_a for claim in wanting) > supply_a:
         wanting.pop()
     shares = {claim.evse_id: 0.0 for claim in claims}
-    left_a = supply_a
-    for position, claim in enumerate(sorted(wanting, key=lambda claim: claim.max_current_a)):
-        fair_a = left_a / (len(wanting) - position)
-        share_a = _floor(min(claim.max_current_a, max(fair_a, claim.min_current_a)))
-        shares[claim.evse_id] = share_a
-        left_a -= share_a
+    left_a = supply_a - sum(claim.min_current_a for claim in wanting)
+    wanting.sort(key=lambda claim: claim.max_current_a - claim.min_current_a)
+    for position, claim in enumerate(wanting):
+        more_a = min(claim.max_current_a - claim.min_current_a, left_a / (len(wanting) - position))
+        shares[claim.evse_id] = _floor(claim.min_current_a + more_a)
+        left_a -= more_a
     return shares
+
+
+def ceiling(supply_a: float, claims: Sequence[Claim], evse_id: int) -> float:
+    """Return the most that this EVSE may be committed to at this moment, A: what the others leave."""
+    return _floor(max(0.0, supply_a - sum(claim.committed_a for claim in claims if claim.evse_id != evse_id)))
 
 
 def allowed_now(supply_a: float, claims: Sequence[Claim]) -> Mapping[int, float]:

@@ -19,12 +19,12 @@ from agent.domain.charging_session import ChargingSession
 from agent.domain.control_pilot import ControlPilot
 from agent.domain.error_catalogue import CATALOGUE
 from agent.domain.facts import Fact, Sample
-from agent.domain.indication import CHECKING, REJECTED, indication_for
 from agent.domain.session_state import EvseStatus, SessionState
 from agent.domain.session_table import ENDING
 from agent.domain.vocabulary import ConnectorStatus, ReadingContext
 from agent.station.board_events import BoardTranslator
 from agent.station.commands import UnlockOutcome
+from agent.station.driver_panel import DriverPanel
 from agent.station.offer import HeldOffer
 from agent.station.sampling import SampleSchedule, SampleWanted
 from agent.station.supply import Supply
@@ -45,11 +45,19 @@ class _Beat:
 
 
 @dataclass(frozen=True, slots=True)
+class _NewLimit:
+    """The supply has told another limit."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Question:
     """An event whose sender waits for `Respond`."""
 
     event: ev.Event
     answer: "asyncio.Future[act.Respond]"
+
+
+_Item = ev.Event | BoardEvent | SampleWanted | _Beat | _NewLimit | _Question
 
 
 class Evse:
@@ -80,8 +88,11 @@ class Evse:
         self._timing = timing or EvseTiming()
         self._translator = BoardTranslator(ControlPilot())
         self._offer = HeldOffer(restored.offered_current_a if restored else 0.0)
-        self._inbox: asyncio.Queue[ev.Event | BoardEvent | _Beat | SampleWanted | _Question] = asyncio.Queue()
+        self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
         self._permitted = False
+        self._told_limit_a = 0.0
+        self._limit_waits = False
+        self._panel = DriverPanel(devices.indicator)
         self._since = 0
         self._due: list[SampleWanted] = []
         self._schedule = SampleSchedule()
@@ -149,11 +160,14 @@ class Evse:
             while True:
                 self._take(await self._inbox.get())
 
-    def _take(self, item: ev.Event | BoardEvent | _Beat | SampleWanted | _Question) -> None:
+    def _take(self, item: _Item) -> None:
         now = self._clock.now()
         match item:
             case _Beat():
                 self._on_beat(now)
+            case _NewLimit():
+                self._limit_waits = False
+                self._take_limit(now)
             case SampleWanted():
                 self._due.append(item)
                 self.metering.read_now()
@@ -179,6 +193,9 @@ class Evse:
         if self._permitted:
             self.board.permit_power(now.monotonic_s + self._timing.lease_s)
         self._offer.waited(now.monotonic_s)
+        self._supply.refresh()
+        if self._panel.is_over(now.monotonic_s):
+            self._show()
         self._save_state(now)
         self._schedule_samples(now)
 
@@ -206,7 +223,9 @@ class Evse:
         session.offline = not self._surroundings.is_online
         wanted_power = session.wants_power
         if not wanted_power:
-            session.limit_a = self._supply.standing_limit(self.evse_id)
+            session.limit_a = self._supply.ceiling(self.evse_id)
+        elif self._offer.commanded_a == 0:  # what was told before may have gone to another EVSE meanwhile
+            session.limit_a = min(session.limit_a, self._supply.ceiling(self.evse_id))
         response = self._perform(session.handle(event, now), now)
         if isinstance(event, ev.MeterSampled):
             self._offer.metered(event.reading)
@@ -220,6 +239,8 @@ class Evse:
         if event.__class__ is not ev.LimitChanged:
             self._supply.refresh()
         self._publish(now)
+        if self._panel.is_over(now.monotonic_s, answered=isinstance(event, ev.AuthorizationAnswered)):
+            self._show()
         self._rested.set()
         return response
 
@@ -233,7 +254,7 @@ class Evse:
                     self._permitted = False
                     self.board.forbid_power(reason)
                 case act.OfferCurrent(offered_current_a):
-                    self._offer.commanded(offered_current_a)
+                    self._offer.commanded(offered_current_a, now.monotonic_s)
                     self.board.offer_current(offered_current_a)
                 case act.PermitPower():
                     self._permitted = True
@@ -253,7 +274,7 @@ class Evse:
                 case act.Respond():
                     response = action
                 case act.ShowRejected():
-                    self._show(rejected=True)
+                    self._panel.refuse(now.monotonic_s)
                 case _:
                     assert_never(action)
         if facts:
@@ -262,8 +283,7 @@ class Evse:
         return response
 
     def _ask_authorization(self, question: act.AskAuthorization) -> None:
-        if self._devices.indicator is not None:
-            self._devices.indicator.show(CHECKING)
+        self._panel.check()
         if self._group is not None:
             self._group.create_task(self._authorize(question), name=f"authorize {self.evse_id}")
 
@@ -332,10 +352,8 @@ class Evse:
                 logger.info("status evse=%d state=%s fault=%s", self.evse_id, status.state.value, status.fault)
                 self._surroundings.status_changed(status)
 
-    def _show(self, *, rejected: bool = False) -> None:
-        if self._devices.indicator is not None:
-            shown = REJECTED if rejected else indication_for(self.session.public_state, self.session.faults)
-            self._devices.indicator.show(shown)
+    def _show(self) -> None:
+        self._panel.show(self.session.public_state, self.session.faults)
 
     def claim(self) -> Claim:
         """What this EVSE wants of the supply and holds of it."""
@@ -351,8 +369,19 @@ class Evse:
 
     def limit(self, current_a: float) -> None:
         """Take note of a new limit, A."""
-        if current_a != self.session.limit_a:
-            self.post(ev.LimitChanged(current_a))
+        self._told_limit_a = current_a
+        if current_a != self.session.limit_a and not self._limit_waits:
+            self._limit_waits = True
+            self._inbox.put_nowait(_NewLimit())
+
+    def _take_limit(self, now: Instant) -> None:
+        """Lower at once; raise no higher than the others leave, and not again so soon: the next beat asks again."""
+        session = self.session
+        limit_a = min(self._told_limit_a, self._supply.ceiling(self.evse_id))
+        if not session.wants_power or limit_a == session.limit_a:
+            return
+        if limit_a < session.limit_a or self._offer.may_raise(now.monotonic_s):
+            self._handle(ev.LimitChanged(limit_a), now)
 
 
 def _connector_status(session: ChargingSession) -> ConnectorStatus:

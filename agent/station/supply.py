@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from agent.domain.charging_limit import Claim, allowed_now
+from agent.domain.charging_limit import Claim, allowed_now, ceiling
 
 
 class SupplyMember(Protocol):
@@ -14,7 +14,7 @@ class SupplyMember(Protocol):
         """What it wants and holds at this moment."""
 
     def limit(self, current_a: float) -> None:
-        """Take note of a new limit, A."""
+        """Take note of a new limit, A; told again whenever anything changes."""
 
 
 class Supply:
@@ -23,7 +23,6 @@ class Supply:
     def __init__(self, max_current_a: float) -> None:
         self.max_current_a = max_current_a
         self._members: list[SupplyMember] = []
-        self._told: dict[int, float] = {}
         self._turns = 0
 
     def join(self, member: SupplyMember) -> None:
@@ -35,22 +34,21 @@ class Supply:
         self._turns += 1
         return self._turns
 
-    def standing_limit(self, evse_id: int) -> float:
-        """What an EVSE that wants nothing yet could be offered at this moment, A; the others keep what they hold."""
+    def ceiling(self, evse_id: int) -> float:
+        """Return the most that this EVSE could be offered now, A; 0 where the rest is below its minimum.
+
+        The others keep what they hold. To be asked in the moment of offering: a limit told earlier may have been
+        overtaken by another EVSE.
+        """
         claims = [member.claim() for member in self._members]
         own = next(claim for claim in claims if claim.evse_id == evse_id)
-        free_a = self.max_current_a - sum(claim.committed_a for claim in claims if claim.evse_id != evse_id)
-        limit_a = min(own.max_current_a, free_a)
+        limit_a = min(own.max_current_a, ceiling(self.max_current_a, claims, evse_id))
         return limit_a if limit_a >= own.min_current_a else 0.0
 
     def refresh(self) -> None:
-        """Divide again and tell those EVSEs whose limit changed."""
+        """Divide again and tell those that want power."""
         claims = [member.claim() for member in self._members]
         allowed = allowed_now(self.max_current_a, claims)
         for member, claim in zip(self._members, claims, strict=True):
-            limit_a = allowed[claim.evse_id]
-            if not claim.wants:
-                self._told.pop(claim.evse_id, None)
-            elif self._told.get(claim.evse_id) != limit_a:
-                self._told[claim.evse_id] = limit_a
-                member.limit(limit_a)
+            if claim.wants:
+                member.limit(allowed[claim.evse_id])

@@ -14,7 +14,14 @@ from agent.domain.session_context import SessionRules
 from agent.domain.session_machine import session_machine
 from agent.domain.session_state import SessionState
 from agent.domain.transaction import TransactionState
-from agent.domain.vocabulary import Authorization, AuthorizationStatus, IdToken, StoppedReason, TriggerReason
+from agent.domain.vocabulary import (
+    Authorization,
+    AuthorizationStatus,
+    ChargingState,
+    IdToken,
+    StoppedReason,
+    TriggerReason,
+)
 from hal.api import MeterReading, PlugInCounter, Quality
 
 T = TypeVar("T")
@@ -80,6 +87,15 @@ class SessionRig:
     @property
     def state(self) -> SessionState:
         return self.session.state
+
+    def stands(self, state: SessionState) -> bool:
+        return self.session.state is state
+
+    def shows(self, state: SessionState) -> bool:
+        return self.session.public_state is state
+
+    def tells(self, charging_state: ChargingState) -> bool:
+        return self.session.charging_state is charging_state
 
     @property
     def instant(self) -> Instant:
