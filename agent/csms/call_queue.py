@@ -59,11 +59,13 @@ class CallQueue:
         except asyncio.CancelledError:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
-            else:  # the turn came in the same moment
+            elif not waiter.turn.cancelled():  # the turn came in the same moment
                 self._pass_on()
             raise
 
     def _pass_on(self) -> None:
+        # A cancelled waiter has left, even if its task has not run since.
+        self._waiters = [waiter for waiter in self._waiters if not waiter.turn.cancelled()]
         if not self._waiters:
             self._busy = False
             return

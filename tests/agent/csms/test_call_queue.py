@@ -46,3 +46,21 @@ async def test_a_cancelled_waiter_leaves_the_turn_to_the_next() -> None:
     first.cancel()
     async with asyncio.timeout(1):
         await second
+
+
+async def test_a_turn_that_ends_while_a_waiter_is_being_cancelled_goes_to_the_next() -> None:
+    queue = CallQueue()
+
+    async def take() -> None:
+        async with queue.turn(Urgency.STATUS):
+            pass
+
+    async with queue.turn(Urgency.BOOT):
+        first, second = asyncio.create_task(take()), asyncio.create_task(take())
+        await asyncio.sleep(0)
+        first.cancel()  # its task has not run when the turn ends
+    async with asyncio.timeout(1):
+        await second
+    assert first.cancelled()
+    async with asyncio.timeout(1), queue.turn(Urgency.SAMPLE):
+        pass
