@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
+from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
@@ -124,7 +125,7 @@ class StationSocket(asyncio.Protocol):
             if isinstance(event, Request):
                 self._protocol.send_response(self._protocol.accept(event))
                 self._csms.connection = self
-            elif isinstance(event, Frame) and event.opcode is Opcode.TEXT:
+            elif self._protocol.state is State.OPEN and isinstance(event, Frame) and event.opcode is Opcode.TEXT:
                 self._take(at_s, bytes(event.data).decode())
         self._flush()
 

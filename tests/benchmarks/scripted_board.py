@@ -21,6 +21,7 @@ ASLEEP, DISABLED = "fe", "ff"
 CAR = {"A": "01", "B": "02", "C": "03"}
 EV_CONNECTED, RELAY_CLOSED = 0x0100, 0x0040
 STAGE_LIMIT_S = 30.0
+REST_S = 2.0
 CHARGES_S = (0.1, 0.3)
 REPLIES = {
     "GV": "8.2.3.EU 5.2.1",
@@ -44,7 +45,7 @@ class ScriptedBoard:
         self._car = "A"
         self._output = ASLEEP
         """`fe`, `ff`, or the car's state while enabled."""
-        self._enabled = False
+        self._enabled = True  # as after its boot
         self.last_command = ""
         self.commanded_s = 0.0
 
@@ -106,12 +107,16 @@ class ScriptedBoard:
         os.write(self._fd, encode_frame(body, sequence))
 
 
-def unplug_once(board: ScriptedBoard) -> float:
-    """One session from plug to unplug; returns the seconds from `$AT` to `$FD`."""
+def unplug_once(board: ScriptedBoard) -> float | None:
+    """One session from plug to unplug; returns the seconds from `$AT` to `$FD`, None if power was forbidden before."""
     board.set_car("B")
     board.wait_for("FE")
     board.set_car("C")
-    board.serve(random.uniform(*CHARGES_S))
+    if board.serve(random.uniform(*CHARGES_S)):
+        board.set_car("A")
+        board.serve(REST_S)
+        board.serve(REST_S)
+        return None
     reported_s = board.set_car("A")
     ordered_s = board.wait_for("FD")
     board.wait_for("FS")
