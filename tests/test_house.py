@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -61,6 +62,12 @@ def test_links_between_pages_lead_somewhere() -> None:
         targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text_of(page))
         broken += [f"{page.name}: {target}" for target in targets if not (page.parent / target).exists()]
     assert not broken
+
+
+def test_the_session_diagram_of_the_architecture_page_is_current() -> None:
+    command = [sys.executable, "-m", "agent.domain.state_diagram", "ARCHITECTURE.md", "--check"]
+    checked = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stderr
 
 
 def test_every_target_of_the_makefile_is_in_help_or_says_not_built() -> None:
