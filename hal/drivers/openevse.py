@@ -108,6 +108,8 @@ class OpenEvseBoard:
         self._wake = asyncio.Event()
         self._lease_timer: asyncio.TimerHandle | None = None
         self._rebooted = False
+        self._restart_untold = False
+        """A restart that no `BoardConnected` has told yet; outlives a connection that fails in between."""
         self._silent = False
         self._misses = 0
         self._retry_s = _FIRST_RETRY_S
@@ -162,7 +164,7 @@ class OpenEvseBoard:
     async def _work(self) -> None:
         self._misses = 0
         self._rebooted = False
-        await self._connect(rebooted=False)
+        await self._connect(rebooted=self._restart_untold)
         while True:
             try:
                 await self._work_once()
@@ -172,7 +174,7 @@ class OpenEvseBoard:
 
     async def _work_once(self) -> None:
         await self._link.settle()
-        if self._rebooted:
+        if self._restart_untold:
             self._rebooted = False
             await self._connect(rebooted=True)
         now_s = _now_s()
@@ -203,6 +205,7 @@ class OpenEvseBoard:
             self._silent = False
             self._emit(FaultCleared(Fault.BOARD_SILENT, _now_s()))
         self._retry_s = _FIRST_RETRY_S
+        self._restart_untold = False
         self._tell(steering.identified(identity, _now_s(), rebooted=rebooted))
 
     async def _wait_until(self, time_s: float) -> None:
@@ -219,7 +222,7 @@ class OpenEvseBoard:
             case StateReported():
                 self._tell(self._steering.reported(report, now_s))
             case BoardBooted():
-                self._rebooted = True
+                self._rebooted = self._restart_untold = True
                 self._steering.restarted()
                 self._emit(BoardReset(f"board started, self-test {report.post_code:02X}", now_s))
                 self._tell(self._steering.booted(report.post_code, now_s))
