@@ -54,6 +54,7 @@ async def test_an_immediate_reset_ends_the_session_and_the_station_comes_back(s:
     ended = await s.until_ended(within_s=60)
     assert ended["stop_reason"] == s.dialect.reason("ImmediateReset")
     await s.expect("BootNotification")
+    s.skip_frames()
     await s.until_told("Occupied")
     assert not (await s.state())["contactor_closed"]
     await s.swipe(OTHER_CARD)
