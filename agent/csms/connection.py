@@ -97,6 +97,7 @@ class WebsocketDialler:
 
     async def __call__(self, subprotocols: Sequence[str]) -> Connection:
         """Connect. Raises: DialError."""
+        await asyncio.to_thread(_load_client)
         from agent.csms.dial_errors import explain  # noqa: PLC0415 - with the websockets client, 20 ms
 
         try:
@@ -139,6 +140,13 @@ class WebsocketDialler:
             self._endpoint.client_key_file,
             verify_name=self._endpoint.verify_common_name,
         )
+
+
+def _load_client() -> None:
+    """Import the websocket client in a thread: at start-up the boards are being asked meanwhile."""
+    import websockets.asyncio.client  # noqa: F401, PLC0415 - for its effect
+
+    import agent.csms.dial_errors  # noqa: F401, PLC0415 - as above
 
 
 def _limit_unacknowledged(sock: socket.socket, ping_interval_s: float) -> None:
