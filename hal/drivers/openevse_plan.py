@@ -85,6 +85,8 @@ class Known:
     open_since_s: float | None = None
     """Since when, in `opening`, the board is seen disabled with its contactor open."""
     next_change_s: float = -math.inf
+    last_order: Verb | None = None
+    """The last command that changed whether the board is enabled."""
     next_open_s: float = -math.inf
     next_heartbeat_s: float = -math.inf
     next_time_limit_s: float = -math.inf
@@ -113,16 +115,20 @@ def next_command(wanted: Wanted, known: Known, board: OpenEvseState, now_s: floa
     if known.stale:
         return Command(Verb.GET_STATE)
     aim = target(wanted, board, now_s)
-    may_change = now_s >= known.next_change_s
-    if aim is Target.ASLEEP and board.evse in _CAN_SLEEP and may_change:
+    if aim is Target.ASLEEP and board.evse in _CAN_SLEEP and _may_order(known, Verb.SLEEP, now_s):
         return Command(Verb.SLEEP)
     if aim is Target.ENABLED:
         command = _current(wanted, known, now_s)
         if command is not None:
             return command
-        if not board.enabled and may_change:
+        if not board.enabled and _may_order(known, Verb.ENABLE, now_s):
             return Command(Verb.ENABLE)
     return _regular(known, board, aim, now_s)
+
+
+def _may_order(known: Known, verb: Verb, now_s: float) -> bool:
+    """Only the same order waits before it is repeated; a contrary one goes out at once."""
+    return known.last_order is not verb or now_s >= known.next_change_s
 
 
 def next_due_s(wanted: Wanted, known: Known, now_s: float) -> float:

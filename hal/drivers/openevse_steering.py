@@ -182,6 +182,7 @@ class Steering:
         if command.verb in _CHANGES:
             known.stale, self._state_asked_after_change = True, False
             known.next_change_s = now_s + _REPEAT_S
+            known.last_order = command.verb
             self._quicken(now_s)
 
     def answered(self, command: Command, reply: Reply, now_s: float) -> list[BoardEvent]:

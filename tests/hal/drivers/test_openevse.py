@@ -57,6 +57,21 @@ async def test_idle_board_sleeps_so_that_plugging_in_is_seen() -> None:
 
 
 @virtual
+async def test_an_order_to_enable_does_not_wait_for_the_order_to_sleep_before_it() -> None:
+    async with bench() as made:
+        await made.connected()
+        made.car.plug_in(VehicleModel())
+        await made.expect(PilotChanged, lambda event: event.state is PilotState.B)
+        confirmed_s = []
+        for offered_current_a in (16, 0, 16):
+            made.driver.offer_current(offered_current_a)
+            made.driver.permit_power(now() + 60)
+            await made.expect(OfferConfirmed, since=len(made.events))
+            confirmed_s.append(now())
+        assert confirmed_s[2] - confirmed_s[1] < 0.2
+
+
+@virtual
 async def test_board_without_heartbeat_settings_of_ours_counts_as_restarted_and_a_sleeping_one_of_ours_does_not() -> (
     None
 ):
