@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.benchmarks import answering, drain, forbid, remote_start, size, start_up, token_to_permit, virtual_hours
 from tests.benchmarks.figures import Figure, table
+from tests.benchmarks.profiling import hot_paths, imports
 from tests.benchmarks.rig import BUILD, Options
 
 Measure = Callable[[str, Options], Coroutine[Any, Any, list[Figure]]]
@@ -47,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     path = BUILD / "bench.json"
     path.write_text(json.dumps(report(figures, failures), indent=1) + "\n", "utf-8")
     sys.stdout.write(f"written to {path}\n")
+    if args.profile:
+        sys.stdout.write("\n".join([*map(imports, options.versions), hot_paths()]) + "\n")
     return 1 if failures else 0
 
 
