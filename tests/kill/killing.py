@@ -20,6 +20,8 @@ SETTLE_S: Final = 30.0
 QUIET_S: Final = 1.0
 CONTACTOR_S: Final = 4.0
 TRIES: Final = 4
+UNSEEN_STEPS: Final = frozenset({"starting", "leaving"})
+"""Killed here, the transaction may end without proof of the same plug-in, with the last stored register."""
 READOPTED_S: Final = 1.5
 """From the restart until the board has been asked and decided about."""
 
@@ -35,6 +37,8 @@ class Killings:
     closings: int = 0
     chatter: list[str] = field(default_factory=list)
     """Contactor edges after a kill in the middle of charging: there should be none."""
+    unseen: int = 0
+    """Kills after which nothing may prove whose the last energy was."""
     unauthorised: dict[str, Decimal] = field(default_factory=dict)
 
     @property
@@ -106,6 +110,7 @@ class Killer:
     async def _kill(self, step: str, longest_s: float) -> None:
         await asyncio.sleep(self._dice.uniform(0.0, longest_s))  # the random moment
         agent = self._station.agent
+        self.done.unseen += step in UNSEEN_STEPS
         charging = step.startswith("charging") and await self._is_charging()
         if agent.running:
             self.done.by_step[step] += 1
@@ -176,6 +181,7 @@ class Killer:
         await self._swipe()
 
     async def _plug_out(self) -> None:
+        await self.until(self._is_ready, CONTACTOR_S)
         await self._station.bench.ask("plug_out", evse=1)
 
     # ------------------------------------------------------------------ afterwards

@@ -1,42 +1,75 @@
 """Random stories of a whole station: whatever happens, in whatever order, these promises hold."""
 
+import os
+import random
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from hil.virtual_time import run_virtual
-from tests.properties.operations import Op, stories
-from tests.properties.player import play_story
+from tests.properties.operations import ALICE, Op, op, stories
+from tests.properties.player import Player, play_story
 from tests.properties.verdict import findings
 
 VERSIONS = ("1.6", "2.0.1")
+SEED = int(os.environ.get("STORY_SEED", random.SystemRandom().randrange(1_000_000)))
 
 
-def tell(version: str, evses: int, ops: Sequence[Op]) -> None:
+def tell(version: str, evses: int, ops: Sequence[Op]) -> Player:
     """Play one story and complain of everything that does not hold after it."""
     with TemporaryDirectory() as directory:
         player = run_virtual(play_story(Path(directory), version, evses, ops))
         found = findings(player)
         story = [f"OCPP {version}, {evses} EVSEs", *(f"    {each}," for each in ops)]
         assert not found, "\n".join([*story, *found, "the station answered:", *player.answers])
+    return player
 
 
-common = settings(
-    max_examples=12,
+quick = settings(
+    max_examples=8,
     derandomize=True,
     deadline=None,
+    phases=[Phase.explicit, Phase.generate],  # shrinking a story takes minutes: that is for the thorough profile
     suppress_health_check=list(HealthCheck),
-    print_blob=True,
 )
+thorough = settings(max_examples=120, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("evses", [1, 2])
-@common
+@quick
 @given(data=st.data())
 def test_every_story_keeps_the_promises(version: str, evses: int, data: st.DataObject) -> None:
-    tell(version, evses, data.draw(stories(evses, longest=25)))
+    tell(version, evses, data.draw(stories(evses, longest=14)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("evses", [1, 2])
+@seed(SEED)
+@thorough
+@given(data=st.data())
+def test_every_one_of_many_stories_keeps_the_promises(version: str, evses: int, data: st.DataObject) -> None:
+    print(f"STORY_SEED={SEED}")  # noqa: T201 - shown if it fails
+    tell(version, evses, data.draw(stories(evses, longest=24)))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_player_and_the_watch_see_an_everyday_session(version: str) -> None:
+    player = tell(version, 1, [op("plug_in"), op("swipe", 0, token=ALICE), op("wait", 0, s=60.0)])
+    (transaction,) = player.station.csms.ledger.transactions
+    assert transaction.energy_wh is not None
+    assert transaction.energy_wh > 150
+    assert player.watch.evses[1].closings == 1
+
+
+@pytest.mark.parametrize("kind", ["ground", "rcd_ac", "diode", "over_temperature"])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_fault_in_the_middle_ends_power_and_is_billed_right(version: str, kind: str) -> None:
+    charge = [op("plug_in"), op("swipe", 0, token=ALICE), op("wait", 0, s=30.0)]
+    player = tell(version, 1, [*charge, op("fault", kind=kind), op("wait", 0, s=20.0), op("clear")])
+    assert player.watch.evses[1].closings >= 1
