@@ -8,7 +8,7 @@ answer to a question of an earlier session changes nothing.
 
 from dataclasses import replace
 from decimal import Decimal
-from typing import Final
+from typing import Final, cast
 
 from transitions import Machine
 
@@ -67,7 +67,7 @@ class ChargingSession(SessionContext):
         self._remote_start_id: int | None = restored.remote_start_id if restored else None
         self._cause = _SUSPENDED
         self._actions: list[Action] = []
-        self._now: Instant | None = None
+        self._now: Instant
         self._machine = machine
         machine.add_model(self)
 
@@ -203,7 +203,7 @@ class ChargingSession(SessionContext):
         )
 
     def _observe(self, cause: Cause) -> None:
-        if self.state in ENDING or self.state is SessionState.UNKNOWN or self._now is None:
+        if self.state in ENDING or self.state is SessionState.UNKNOWN:
             return
         facts = self.recorder.observe(self._view(), cause, self._now, offline=self.offline)
         self._actions += [Report(fact) for fact in facts]
@@ -216,7 +216,7 @@ class ChargingSession(SessionContext):
 
     def _watch_register(self) -> None:
         register_wh = self.recorder.register_wh
-        if register_wh is None or self._now is None or self.state is SessionState.UNKNOWN:
+        if register_wh is None or self.state is SessionState.UNKNOWN:
             return
         if self.recorder.is_open or self.id_token is not None:
             return
@@ -225,6 +225,7 @@ class ChargingSession(SessionContext):
             self._actions.append(Report(found))
 
     # ------------------------------------------------------------------ effects of the table
+    # A cast names the only event for which the table has the effect.
 
     def _forbid(self, reason: ForbidReason) -> None:
         self._actions.insert(0, ForbidPower(reason))
@@ -292,17 +293,18 @@ class ChargingSession(SessionContext):
             self._do_show_rejected()
         elif isinstance(event, ev.RemoteStartRequested):
             self._actions.append(AskAuthorization(self.session_number, event.id_token, event.remote_start_id))
-        elif isinstance(event, ev.TokenPresented):
-            self._actions.append(AskAuthorization(self.session_number, event.id_token))
+        else:
+            token = cast("ev.TokenPresented", event).id_token
+            self._actions.append(AskAuthorization(self.session_number, token))
 
     def _do_accept(self) -> None:
         match self._event:
             case ev.AuthorizationAnswered(id_token=token, authorization=answer, remote_start_id=start_id):
                 self.id_token, self.group_token = token, answer.group_token
-            case ev.RemoteStartRequested(id_token=token, group_token=group, remote_start_id=start_id):
-                self.id_token, self.group_token = token, group
-            case _:
-                return
+            case event:
+                request = cast("ev.RemoteStartRequested", event)
+                self.id_token, self.group_token = request.id_token, request.group_token
+                start_id = request.remote_start_id
         trigger = TriggerReason.AUTHORIZED if start_id is None else TriggerReason.REMOTE_START
         self._remote_start_id = start_id
         self.session_number += 1  # an answer that was asked for before starts nothing more, and stops nothing
@@ -319,13 +321,13 @@ class ChargingSession(SessionContext):
         self._end_with(Cause(TriggerReason.EV_COMMUNICATION_LOST, StoppedReason.EV_DISCONNECTED))
 
     def _do_stop_by_fault(self) -> None:
-        if isinstance(self._event, ev.FaultAppeared):
-            reason = CATALOGUE[self._event.fault].ends_transaction or StoppedReason.OTHER
-            self._end_with(Cause(TriggerReason.ABNORMAL_CONDITION, reason))
+        fault = cast("ev.FaultAppeared", self._event).fault
+        reason = CATALOGUE[fault].ends_transaction or StoppedReason.OTHER
+        self._end_with(Cause(TriggerReason.ABNORMAL_CONDITION, reason))
 
     def _do_stop_as_requested(self) -> None:
-        if isinstance(self._event, ev.StopRequested):
-            self._end_with(Cause(self._event.trigger, self._event.reason))
+        request = cast("ev.StopRequested", self._event)
+        self._end_with(Cause(request.trigger, request.reason))
 
     def _end_with(self, cause: Cause) -> None:
         """Keep the first cause: what follows it (the car leaving, say) does not change why it ended."""
@@ -350,15 +352,14 @@ class ChargingSession(SessionContext):
 
     def _do_miss_confirmation(self) -> None:
         self.faults[Fault.CONTACTOR_UNCONFIRMED] = "no feedback of the open contactor"
-        self._opened_at_s = self._now.monotonic_s if self._now else 0.0
+        self._opened_at_s = self._now.monotonic_s
         self._flag_register()
 
     def _do_miss_reading(self) -> None:
         self._flag_register()
 
     def _flag_register(self) -> None:
-        if self._ending is not None:
-            self._ending = replace(self._ending, register_confirmed=False)
+        self._ending = replace(self._ending or _SUSPENDED, register_confirmed=False)
 
     def _do_end_authorization(self) -> None:
         cause = self._ending or Cause(TriggerReason.CHARGING_STATE_CHANGED)
@@ -379,12 +380,11 @@ class ChargingSession(SessionContext):
         self.id_token = self.group_token = self._remote_start_id = None
         self.session_number += 1
         self._ending = None
-        if self._now is not None:
-            view = replace(self._view(), charging_state=self._resting_charging_state())
-            if self._plug_in_lost:
-                view = replace(view, ev_connected=False)  # whatever is connected now is another plug-in
-            facts = self.recorder.observe(view, cause, self._now, offline=self.offline)
-            self._actions += [Report(fact) for fact in facts]
+        view = replace(self._view(), charging_state=self._resting_charging_state())
+        if self._plug_in_lost:
+            view = replace(view, ev_connected=False)  # whatever is connected now is another plug-in
+        facts = self.recorder.observe(view, cause, self._now, offline=self.offline)
+        self._actions += [Report(fact) for fact in facts]
 
     def _resting_charging_state(self) -> ChargingState:
         return ChargingState.EV_CONNECTED if self.plugged and not self._departed else ChargingState.IDLE
