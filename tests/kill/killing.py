@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from tests.fakes.real_station import RealStation
+from tests.fakes.told_energy import told_energy
 
 TOKEN: Final = "04A11CE0"
 SETTLE_S: Final = 30.0
@@ -79,10 +80,11 @@ class Killer:
             payload = frame["payload"]
             if payload.get("connectorId") == 1:
                 self._status = payload.get("status", payload.get("connectorStatus"))
-        text = str(frame.get("payload"))
-        if "energy_wh=" in text and frame.get("direction") == "in":
-            words = dict(word.split("=", 1) for word in text.replace("'", " ").split() if "=" in word)
-            self.done.unauthorised[words["register_before_wh"]] = Decimal(words["energy_wh"])
+        payload = frame.get("payload")
+        found = told_energy(payload) if isinstance(payload, dict) and frame.get("direction") == "in" else None
+        if found is not None:
+            at, _evse, energy_wh = found
+            self.done.unauthorised[at] = energy_wh
 
     async def session(self, kills: int) -> None:
         """One car from plugging in to leaving, with up to `kills` kills on the way."""

@@ -15,6 +15,7 @@ from hil.csms.station_link import CsmsError
 from hil.csms.tokens import Token
 from hil.csms.wire import WireError
 from hil.faults import ALL_KINDS
+from tests.fakes.told_energy import told_energy
 from tests.fakes.virtual_station import IDENTITY, VirtualStation, virtual_station
 from tests.properties.bench_watch import BenchWatch
 from tests.properties.operations import ALICE, ALICES_SISTER, FAMILY, STRANGER, Op
@@ -236,13 +237,10 @@ class Player:
         if frame.action == "StatusNotification":
             place = payload.get("evseId", payload.get("connectorId"))
             self.last_status[int(str(place))] = str(payload.get("connectorStatus", payload.get("status")))
-        text = str(payload)
-        if "energy_wh=" in text:
-            words = dict(word.split("=", 1) for word in text.replace("'", " ").replace(",", " ").split() if "=" in word)
-            self.unauthorised[f"{words['evse']} {words['register_before_wh']}"] = (
-                int(words["evse"]),
-                Decimal(words["energy_wh"]),
-            )
+        found = told_energy(payload)
+        if found is not None:
+            at, evse, energy_wh = found
+            self.unauthorised[f"{evse} {at}"] = (evse, energy_wh)
 
 
 def _availability(version: str, evse: int, *, operative: bool) -> dict[str, Any]:
