@@ -67,7 +67,7 @@ async def test_a_transaction_of_energy_alone_ends_when_the_car_pauses(s: Story) 
     await s.until_ended(2)
 
 
-@story(hours=True, link_toml="")
+@story(hours=True, link_toml="", toml='[variables]\n"SampledDataCtrlr.TxUpdatedInterval" = 900\n')
 async def test_ten_hours_of_charging_end_with_the_right_energy(s: Story) -> None:
     await s.plug_in(current_a=16)
     await s.pass_time(30)
@@ -80,4 +80,4 @@ async def test_ten_hours_of_charging_end_with_the_right_energy(s: Story) -> None
     ended = await s.until_ended(within_s=300)
     expected_wh = 16 * 230 * 3 * hours
     assert abs(Decimal(ended["energy_wh"]) - expected_wh) < 40
-    assert ended["meter_values"] >= 590
+    assert ended["meter_values"] >= 39
