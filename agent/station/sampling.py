@@ -50,6 +50,8 @@ class SampleSchedule:
     def _aligned(self, now: Instant, horizon_s: float, interval_s: int) -> list[float]:
         if interval_s <= 0:
             return []
+        if self._aligned_after is not None and self._aligned_after > now.utc + timedelta(seconds=horizon_s):
+            self._aligned_after = None  # the clock was set back
         after = max(self._aligned_after or now.utc, now.utc - timedelta(seconds=horizon_s))
         midnight = after.replace(hour=0, minute=0, second=0, microsecond=0)
         steps = int((after - midnight).total_seconds() // interval_s) + 1
