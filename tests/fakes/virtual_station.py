@@ -134,7 +134,7 @@ class VirtualStation:
 
 
 @asynccontextmanager
-async def virtual_station(  # noqa: PLR0913 - what a story may choose, all by name
+async def virtual_station(
     directory: Path,
     *,
     version: str = "2.0.1",

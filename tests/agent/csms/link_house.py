@@ -66,7 +66,8 @@ class MemoryJournal:
 
     def acknowledge(self, row: JournalRow, *, csms_transaction_id: int | None = None) -> None:
         self.acknowledged.append(row.row_id)
-        if isinstance(row.fact, TransactionStarted) or csms_transaction_id is not None:
+        learnt = isinstance(row.fact, TransactionStarted) or csms_transaction_id is not None
+        if learnt and not isinstance(row.fact, UnauthorisedEnergyFound):
             self.ids[row.fact.transaction_id] = TransactionAtCsms(True, csms_transaction_id)
         self._settle()
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from agent.domain.variable import VariableKey
 from agent.domain.vocabulary import Authorization, AuthorizationStatus, IdToken, IdTokenType
 from agent.store import authorization_cache, availability, meta, registers, transactions, variables
 from agent.store.authorization_cache import CachedAuthorization
 from agent.store.registers import LastRegister
 from agent.store.schema import bring_up_to_date
 from agent.store.transactions import TransactionRecord
-from agent.store.variables import VariableKey
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -32,15 +32,11 @@ def test_a_variable_is_told_apart_by_every_part_of_its_key(connection: sqlite3.C
         VariableKey("EVSE", "AvailabilityState", evse_id=1, connector_id=1): "3",
         VariableKey("EVSE", "AvailabilityState", instance="a"): "4",
         VariableKey("EVSE", "AvailabilityState", component_instance="a"): "5",
-        VariableKey("EVSE", "AvailabilityState", attribute="Target"): "6",
     }
     for key, value in kept.items():
         variables.put(connection, key, "old")
         variables.put(connection, key, value)
     assert variables.load(connection) == kept
-    gone = VariableKey("EVSE", "AvailabilityState", evse_id=1)
-    variables.delete(connection, gone)
-    assert variables.load(connection) == {key: value for key, value in kept.items() if key != gone}
 
 
 def test_an_authorisation_is_found_again_whole_and_the_oldest_are_trimmed(connection: sqlite3.Connection) -> None:
