@@ -12,7 +12,14 @@ from agent.csms.client import CsmsClient
 from agent.csms.connection import Dialler, Endpoint
 from agent.csms.frame_log import FrameSink
 from agent.csms.settings import LinkTiming
-from agent.domain.facts import Fact, JournalRow, TransactionEnded, TransactionStarted, TransactionUpdated
+from agent.domain.facts import (
+    Fact,
+    JournalRow,
+    TransactionEnded,
+    TransactionStarted,
+    TransactionUpdated,
+    UnauthorisedEnergyFound,
+)
 from agent.domain.session_state import EvseStatus, SessionState
 from agent.domain.vocabulary import (
     ChargingState,
