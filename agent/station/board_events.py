@@ -36,7 +36,7 @@ class BoardTranslator:
             case BoardConnected():
                 return self._connected(event)
             case BoardLost(at_s=at_s) | BoardReset(at_s=at_s):
-                self._away_since_s = self._away_since_s or at_s
+                self._away_since_s = at_s if self._away_since_s is None else self._away_since_s
                 return (ev.BoardWasReset(),)
             case PilotChanged(state):
                 return self._pilot.changed(state) if self._known else ()
