@@ -140,8 +140,6 @@ class ChargingSession(SessionContext):
                 self.operative = operative
             case ev.JournalHealthChanged(healthy):
                 self._deadlines.journal_changed(healthy=healthy, until_s=now.monotonic_s + self.rules.journal_grace_s)
-            case _:
-                pass
 
     def _note_board(self, event: ev.BoardAnswered) -> None:
         verdict = self._judge(event)

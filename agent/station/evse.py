@@ -44,9 +44,11 @@ class _Beat:
     """The loop is to renew its permission."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _NewLimit:
-    """The supply has told another limit."""
+    """The supply has told another limit; the latest counts."""
+
+    limit_a: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,7 @@ class Evse:
         restored = session.recorder.state
         self.session = session
         self.evse_id = session.recorder.evse_id
-        self.board = devices.board
-        self.metering = devices.metering
+        self.board, self.metering = devices.board, devices.metering
         self.last_beat_s = 0.0
         self._devices = devices
         self._surroundings = surroundings
@@ -90,8 +91,7 @@ class Evse:
         self._offer = HeldOffer(restored.offered_current_a if restored else 0.0)
         self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
         self._permitted = False
-        self._told_limit_a = 0.0
-        self._limit_waits = False
+        self._new_limit: _NewLimit | None = None
         self._panel = DriverPanel(devices.indicator)
         self._since = 0
         self._due: list[SampleWanted] = []
@@ -166,8 +166,8 @@ class Evse:
             case _Beat():
                 self._on_beat(now)
             case _NewLimit():
-                self._limit_waits = False
-                self._take_limit(now)
+                self._new_limit = None
+                self._take_limit(item.limit_a, now)
             case SampleWanted():
                 self._due.append(item)
                 self.metering.read_now()
@@ -369,15 +369,16 @@ class Evse:
 
     def limit(self, current_a: float) -> None:
         """Take note of a new limit, A."""
-        self._told_limit_a = current_a
-        if current_a != self.session.limit_a and not self._limit_waits:
-            self._limit_waits = True
-            self._inbox.put_nowait(_NewLimit())
+        if self._new_limit is not None:
+            self._new_limit.limit_a = current_a
+        elif current_a != self.session.limit_a:
+            self._new_limit = _NewLimit(current_a)
+            self._inbox.put_nowait(self._new_limit)
 
-    def _take_limit(self, now: Instant) -> None:
+    def _take_limit(self, told_a: float, now: Instant) -> None:
         """Lower at once; raise no higher than the others leave, and not again so soon: the next beat asks again."""
         session = self.session
-        limit_a = min(self._told_limit_a, self._supply.ceiling(self.evse_id))
+        limit_a = min(told_a, self._supply.ceiling(self.evse_id))
         if not session.wants_power or limit_a == session.limit_a:
             return
         if limit_a < session.limit_a or self._offer.may_raise(now.monotonic_s):
