@@ -93,6 +93,7 @@ class ChargingSession(SessionContext):
         before = self.state
         self._transaction_open = self.recorder.is_open
         self._take_note(event, now)
+        self._register_known = self.recorder.register_wh is not None
         trigger = TRIGGERS.get(type(event))
         if trigger is not None:
             self._machine.events[trigger].trigger(self)
@@ -120,8 +121,7 @@ class ChargingSession(SessionContext):
             case ev.PowerTurnedOn() | ev.PowerTurnedOff():
                 self._note_contactor(closed=isinstance(event, ev.PowerTurnedOn), now=now)
             case ev.FaultAppeared(fault, detail):
-                self.faults[fault] = detail
-                self._cause = Cause(TriggerReason.ABNORMAL_CONDITION)
+                self._note_fault(fault, detail)
             case ev.FaultDisappeared(fault):
                 self.faults.pop(fault, None)
             case ev.LockMoved(locked):
@@ -212,9 +212,17 @@ class ChargingSession(SessionContext):
             fact = self.recorder.sampled(view, sample, Cause(trigger), now, offline=self.offline)
             self._actions.append(Report(fact))
 
-    def _watch_register(self) -> None:
+    def _note_fault(self, fault: Fault, detail: str) -> None:
+        self.faults[fault] = detail
+        self._cause = Cause(TriggerReason.ABNORMAL_CONDITION)
+        if fault is Fault.METER_SILENT and self.recorder.register_wh is None:
+            self.recorder.register_wh = (
+                self._watch.accounted_wh
+            )  # a silent meter delays nothing: from where it was left
+
+    def _watch_register(self, *, starting: bool = False) -> None:
         register_wh = self.recorder.register_wh
-        if register_wh is None or self.state is SessionState.UNKNOWN:
+        if register_wh is None or (self.state is SessionState.UNKNOWN and not starting):
             return
         if self.recorder.is_open or self.id_token is not None:
             return
@@ -283,11 +291,12 @@ class ChargingSession(SessionContext):
         self._actions.append(Respond(accepted=True))
 
     def _do_respond_rejected(self) -> None:
-        self._actions.append(Respond(accepted=False, reason=self.state.value))
+        reason = "nothing can be billed now" if self.accepts_token else self.state.value
+        self._actions.append(Respond(accepted=False, reason=reason))
 
     def _do_ask(self) -> None:
         event = self._event
-        if self.is_journal_broken():
+        if self.cannot_bill():
             self._do_show_rejected()
         elif isinstance(event, ev.RemoteStartRequested):
             self._actions.append(AskAuthorization(self.session_number, event.id_token, event.remote_start_id))
@@ -296,6 +305,7 @@ class ChargingSession(SessionContext):
             self._actions.append(AskAuthorization(self.session_number, token))
 
     def _do_accept(self) -> None:
+        self._watch_register(starting=True)
         match self._event:
             case ev.AuthorizationAnswered(id_token=token, authorization=answer, remote_start_id=start_id):
                 self.id_token, self.group_token = token, answer.group_token
@@ -309,6 +319,7 @@ class ChargingSession(SessionContext):
         self._cause = Cause(trigger)
 
     def _do_accept_free(self) -> None:
+        self._watch_register(starting=True)
         self.id_token = self.rules.free_vend
 
     def _do_stop_by_token(self) -> None:

@@ -60,6 +60,7 @@ class SessionContext:
         self._opened_at_s = 0.0
         self._deadlines = Deadlines()
         self._transaction_open = False
+        self._register_known = False
         self._event: ev.Event = ev.DeadlinePassed()
 
     # ------------------------------------------------------------------ what others see
@@ -119,7 +120,7 @@ class SessionContext:
 
     def is_free(self) -> bool:
         """Anyone may charge here."""
-        return self.rules.free_vend is not None and self.operative and not self.is_journal_broken()
+        return self.rules.free_vend is not None and self.operative and not self.cannot_bill()
 
     def is_authorized(self) -> bool:
         """Somebody is authorised."""
@@ -188,15 +189,15 @@ class SessionContext:
         """The token may not charge, or nothing can be billed now."""
         event = self._event
         refused = isinstance(event, ev.AuthorizationAnswered) and not event.authorization.accepted
-        return refused or self.is_journal_broken()
+        return refused or self.cannot_bill()
 
     def is_to_be_authorized(self) -> bool:
         """The back-end wants its own remote start authorised."""
         return isinstance(self._event, ev.RemoteStartRequested) and self._event.authorize_first
 
-    def is_journal_broken(self) -> bool:
-        """Nothing can be journalled, so nothing new may start."""
-        return not self._deadlines.journal_healthy
+    def cannot_bill(self) -> bool:
+        """Nothing new may start: it could not be journalled, or there is no register to start from."""
+        return not (self._deadlines.journal_healthy and self._register_known)
 
     def _stays_plugged(self) -> bool:
         return self.plugged and not self._departed and not self._plug_in_lost

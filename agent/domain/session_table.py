@@ -104,6 +104,8 @@ TABLE: Final[tuple[Row, ...]] = (
     Row("power_turned_on", (S.SUSPENDED_EVSE,), None, do=("forbid_stopped",)),
     # The meter.
     *_rest("meter_sampled", (S.READING_METER,), when=("is_final_reading",), do=("end_authorization",)),
+    # A car that came before anything could be billed.
+    *_charge("meter_sampled", (S.AWAITING_AUTHORIZATION,), when=("is_free",), do=("accept_free", "lock")),
     # Faults.
     *_open("fault_appeared", ACTIVE, when=("is_ending_fault",), do=("forbid_fault", "stop_by_fault")),
     *_open(
@@ -140,7 +142,7 @@ TABLE: Final[tuple[Row, ...]] = (
     ),
     *_open("authorization_answered", (S.SUSPENDED_EVSE, S.SUSPENDED_EV), do=("forbid_stopped", "stop_by_token")),
     # The back-end.
-    Row("remote_start_requested", IDLE, None, ("is_journal_broken",), ("respond_rejected",)),
+    Row("remote_start_requested", IDLE, None, ("cannot_bill",), ("respond_rejected",)),
     Row("remote_start_requested", IDLE, None, ("is_to_be_authorized",), ("respond_accepted", "ask")),
     Row("remote_start_requested", (S.AVAILABLE,), S.AWAITING_EV, do=("respond_accepted", "accept")),
     *_charge(

@@ -6,7 +6,7 @@ import pytest
 
 from agent.domain import actions as act
 from agent.domain import events as ev
-from agent.domain.facts import TransactionEnded, TransactionStarted
+from agent.domain.facts import TransactionEnded, TransactionStarted, UnauthorisedEnergyFound
 from agent.domain.session_context import SessionRules
 from agent.domain.session_state import SessionState as S
 from agent.domain.vocabulary import (
@@ -66,8 +66,39 @@ def test_free_vend_charges_whoever_plugs_in() -> None:
 
 def test_free_vend_charges_a_car_that_was_there_before_this_software() -> None:
     rig = SessionRig(FREE)
-    assert act.PermitPower() in rig.feed(answered(plugged=True, ev_asks=True))
+    assert not of(act.PermitPower, rig.feed(answered(plugged=True, ev_asks=True)))
+    assert act.PermitPower() in rig.read_meter(1000)
     assert rig.stands(S.CHARGING)
+
+
+def test_nothing_starts_before_there_is_a_register_to_start_from() -> None:
+    rig = SessionRig()
+    rig.feed(answered(plugged=True))
+    assert rig.feed(ev.TokenPresented(DRIVER)) == [act.ShowRejected()]
+    refused = rig.feed(ev.RemoteStartRequested(DRIVER, None, 1, authorize_first=False))
+    assert refused == [act.Respond(accepted=False, reason="nothing can be billed now")]
+    rig.read_meter(1000)
+    rig.feed(ev.TokenPresented(DRIVER))
+    rig.answer()
+    assert rig.facts[0].register_wh == 1000
+
+
+def test_a_meter_that_is_silent_from_the_start_delays_nothing_where_its_register_was_left_is_known() -> None:
+    rig = SessionRig(last_register_wh=Decimal(700))
+    rig.feed(answered(plugged=True), ev.FaultAppeared(Fault.METER_SILENT), ev.TokenPresented(DRIVER))
+    rig.answer()
+    assert rig.facts[0].register_wh == 700
+
+
+def test_energy_of_the_dead_time_is_reported_and_not_billed_to_the_driver_who_starts_at_once() -> None:
+    rig = SessionRig(FREE, last_register_wh=Decimal(700))
+    rig.read_meter(900)
+    rig.feed(answered(plugged=True))
+    found, started = rig.facts
+    assert isinstance(found, UnauthorisedEnergyFound)
+    assert found.energy_wh == 200
+    assert isinstance(started, TransactionStarted)
+    assert started.register_wh == 900
 
 
 def test_free_vend_does_not_start_again_what_was_stopped() -> None:

@@ -95,7 +95,7 @@ def test_nothing_new_starts_for_as_long_as_the_journal_is_broken() -> None:
         assert rig.feed(ev.TokenPresented(DRIVER)) == [act.ShowRejected()]
         assert rig.answer() == [act.ShowRejected()]
         refused = rig.feed(ev.RemoteStartRequested(DRIVER, None, 1, authorize_first=False))
-        assert refused == [act.Respond(accepted=False, reason="awaiting_authorization")]
+        assert refused == [act.Respond(accepted=False, reason="nothing can be billed now")]
         rig.wait(120.0)
     rig.feed(ev.JournalHealthChanged(True))
     rig.answer()
