@@ -1,0 +1,18 @@
+"""What the tests of the journal share."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from agent.store.database import Operation
+from agent.store.executors import InlineExecutor, WriterThread
+from tests.agent.station.journal_rig import JournalRig
+
+
+@pytest.fixture(params=[WriterThread[Operation], InlineExecutor[Operation]], ids=["thread", "inline"])
+async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[JournalRig]:
+    rig = JournalRig(tmp_path / "store.db", request.param)
+    await rig.start()
+    yield rig
+    await rig.stop()
