@@ -250,6 +250,7 @@ class ChargingStation:
         if kind is ResetKind.ON_IDLE and self.open_transactions():
             self._reset_pending = True
             return ResetOutcome.SCHEDULED
+        self._reset_pending = False
         self._spawn_reset(_RESET_REASONS.get(kind, StoppedReason.IMMEDIATE_RESET), REMOTE_RESET)
         return ResetOutcome.ACCEPTED
 
@@ -263,13 +264,11 @@ class ChargingStation:
 
     async def stop_all(self, reason: StoppedReason, trigger: TriggerReason) -> None:
         """Ask every EVSE to stop in order, and wait until all have, or the time for it is over."""
-        for evse in self._evses.values():
-            if evse.session.is_stoppable():
-                await evse.ask(ev.StopRequested(reason, trigger))
+        request = ev.StopRequested(reason, trigger)
         try:
-            async with asyncio.timeout(STOP_TIMEOUT_S):
-                for evse in self._evses.values():
-                    await evse.at_rest()
+            async with asyncio.timeout(STOP_TIMEOUT_S), asyncio.TaskGroup() as group:
+                for evse in self._evses.values():  # at the same time: one that hangs must not keep the others running
+                    group.create_task(_bring_to_rest(evse, request), name=f"stop {evse.evse_id}")
         except TimeoutError:
             logger.exception("not every EVSE has stopped in time")
 
@@ -295,6 +294,12 @@ class ChargingStation:
         for evse in self._evses.values():
             evse.session.recorder.start_points = start
             evse.session.recorder.stop_points = stop
+
+
+async def _bring_to_rest(evse: Evse, request: ev.StopRequested) -> None:
+    if evse.session.is_stoppable():
+        await evse.ask(request)
+    await evse.at_rest()
 
 
 def _log_journal_failure(error: StoreError) -> None:

@@ -1,5 +1,6 @@
-"""What the tests of the journal share."""
+"""What the tests of the station share."""
 
+import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 from agent.store.database import Operation
 from agent.store.executors import InlineExecutor, WriterThread
 from tests.agent.station.journal_rig import JournalRig
+
+logging.getLogger("transitions").setLevel(logging.ERROR)
 
 
 @pytest.fixture(params=[WriterThread[Operation], InlineExecutor[Operation]], ids=["thread", "inline"])
