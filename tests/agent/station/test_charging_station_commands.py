@@ -266,7 +266,9 @@ def test_a_token_that_the_cache_knows_permits_power_before_the_back_end_could_an
         await plug_in(rig)
         await asyncio.sleep(3)
         seen: list[tuple[str, float]] = []
-        rig.lines.bench.subscribers.append(lambda event: seen.append((event.get("name", event["event"]), event["t"])))
+        rig.lines.bench.subscribers.append(
+            lambda event: seen.append((str(event.get("name", event["event"])), event["t"]))
+        )
         rig.lines.bench.swipe(CARD.value)
         await until(lambda: contactor_closed(rig))
         at_s = dict(reversed(seen))
