@@ -121,6 +121,11 @@ class BoardConfig:
     allow_protection_off: tuple[str, ...] = setting(
         Listing(_PROTECTIONS), "protections of the board that may be switched off", default=()
     )
+    stored_current_a: int = setting(
+        Number(0, 80, "A", whole=True),
+        "offer that the board starts up with, stored in it once when it is new to this station, A; 0 = leave its own",
+        default=6,
+    )
     accept_host_loss: bool = _flag("use a board that does nothing when Linux falls silent", default=False)
 
 

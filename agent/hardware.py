@@ -75,6 +75,7 @@ def _evse(evse: EvseConfig, buses: MeterBuses, open_line: OpenLine) -> EvseHardw
             phases=evse.phases,
             poll_interval_s=evse.board.poll_interval_s,
             allow_protection_off=frozenset(evse.board.allow_protection_off),
+            stored_current_a=evse.board.stored_current_a or None,
         ),
     )
     if board.capabilities.host_loss_action is HostLossAction.NONE and not evse.board.accept_host_loss:

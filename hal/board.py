@@ -52,6 +52,8 @@ class OpenEvseSettings:
     phases: int
     poll_interval_s: float
     allow_protection_off: frozenset[str]
+    stored_current_a: int | None = 6
+    """Written to the board's EEPROM when it is new to this station, A; None: never."""
 
 
 def openevse_board(port: Port, settings: OpenEvseSettings) -> PilotController:
@@ -64,6 +66,7 @@ def openevse_board(port: Port, settings: OpenEvseSettings) -> PilotController:
         phases=settings.phases,
         poll_interval_s=settings.poll_interval_s,
         allow_protection_off=settings.allow_protection_off,
+        stored_current_a=settings.stored_current_a,
     )
 
 

@@ -9,6 +9,7 @@ How the interface maps to this board:
 * `forbid_power(EV_STOPPED)` leaves the enabling and the offer: the board opens by itself when the EV leaves C. That is
   verified; if the EV comes back and no new permission follows within `RETURN_GRACE_S`, `$FD` is written. The board
   hears it after its self-test (1.3 s after B->C), so it may close for one turn of its loop before it opens.
+* A board that is new to this station gets the least current stored, so that it offers no more after darkness.
 * A board found enabled at start is left as it is until the agent decides, for `adoption_grace_s` at most.
 * Pilot state F that the driver commanded is not reported; what the EV did meanwhile is.
 Source: facts: rapi_openevse.
@@ -86,6 +87,7 @@ class OpenEvseBoard:
         heartbeat_fallback_a: int = MIN_CURRENT_A,
         time_limit_min: int = TIME_LIMIT_STEP_MIN,
         adoption_grace_s: float = 5.0,
+        stored_current_a: int | None = MIN_CURRENT_A,
     ) -> None:
         """Check the configured values. Raises: ValueError naming the one that does not fit this board."""
         _check(max_current_a, allow_protection_off, heartbeat_interval_s, heartbeat_fallback_a, time_limit_min)
@@ -100,6 +102,7 @@ class OpenEvseBoard:
                 opening_time_s=_OPENING_TIME_S,
                 stop_opening_time_s=_STOP_OPENING_TIME_S,
                 allow_protection_off=allow_protection_off,
+                stored_current_a=stored_current_a,
             )
         )
         self._capabilities = _capabilities(max_current_a, phases, allow_protection_off)
@@ -196,6 +199,8 @@ class OpenEvseBoard:
         if identity.heartbeat is not None and not steering.heartbeat_is_ours(identity.heartbeat):
             interval, fallback = str(settings.heartbeat_interval_s), str(settings.heartbeat_fallback_a)
             await self._link.request(Verb.SET_HEARTBEAT, interval, fallback)
+            if settings.stored_current_a is not None:  # trap 1: EEPROM is written here, once for each new board, only
+                await self._link.request(Verb.SET_CURRENT, str(settings.stored_current_a))
         current = Command(Verb.SET_CURRENT, (str(steering.safe_current_a(identity)), VOLATILE))
         reply = await self._link.request(current.verb, *current.params)
         steering.answered(current, reply, _now_s())

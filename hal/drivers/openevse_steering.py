@@ -69,6 +69,8 @@ class Settings:
     opening_time_s: float
     stop_opening_time_s: float
     allow_protection_off: frozenset[str]
+    stored_current_a: int | None
+    """What the board offers after darkness until it is steered; None leaves the board's own."""
 
 
 class Steering:
@@ -237,10 +239,19 @@ class Steering:
         return heartbeat is not None and (heartbeat.interval_s, heartbeat.fallback_current_a) == ours
 
     def _lost_its_settings(self, identity: Identity) -> bool:
-        """Tell whether the board was dark: `$SY` may survive that in EEPROM, the time limit of a plug-in cannot."""
+        """Tell whether the board was dark since it was configured.
+
+        `$SY` may survive darkness in EEPROM, but not that it ever missed us, nor a volatile current or the time limit
+        of a plug-in. The time limit alone proves nothing: unplugging clears it as well.
+        """
+        heartbeat = identity.heartbeat
+        if heartbeat is not None and not self.heartbeat_is_ours(heartbeat):
+            return True
+        if heartbeat is not None and heartbeat.trigger != HeartbeatTrigger.NEVER_MISSED:
+            return False
+        steered = self.settings.stored_current_a not in {None, identity.offered_current_a}
         runs = self.board.enabled and self.board.ev_connected
-        has_lease = VFlags.TIME_LIMIT in identity.state.vflags
-        return not self.heartbeat_is_ours(identity.heartbeat) or (runs and not has_lease)
+        return runs and not steered and VFlags.TIME_LIMIT not in identity.state.vflags
 
     def safe_current_a(self, identity: Identity) -> int:
         """Current to configure at connection: what is wanted, else what a car is being given, else the least."""

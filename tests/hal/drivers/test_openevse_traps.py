@@ -27,18 +27,22 @@ TIME_LIMIT_S = 900
 
 
 @virtual
-async def test_trap_1_current_is_always_set_volatile() -> None:
+async def test_trap_1_current_is_set_volatile_and_stored_once_in_the_life_of_a_board() -> None:
     eeprom = Eeprom()
     async with bench(eeprom) as made:
         await charging(made)
         writes = eeprom.writes
+        assert eeprom.capacity_a == 6
         for current_a in (10, 20, 6, 13):
             made.driver.offer_current(current_a)
             await asyncio.sleep(2)
         currents = [text for text in made.commands() if text.startswith("$SC")]
         assert len(currents) > 4
-        assert all(text.endswith(" V") for text in currents)
+        assert [text for text in currents if not text.endswith(" V")] == ["$SC 6"]
         assert eeprom.writes == writes
+    async with bench(eeprom) as again:
+        await charging(again)
+        assert all(text.endswith(" V") for text in again.commands() if text.startswith("$SC"))
 
 
 @virtual
