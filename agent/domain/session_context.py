@@ -9,7 +9,7 @@ from agent.domain.error_catalogue import CATALOGUE
 from agent.domain.session_state import SessionState
 from agent.domain.session_table import ACTIVE, IDLE
 from agent.domain.transaction import Cause
-from agent.domain.vocabulary import ChargingState, IdToken
+from agent.domain.vocabulary import ChargingState, ConnectorStatus, IdToken
 from hal.api import Fault
 
 
@@ -85,6 +85,23 @@ class SessionContext:
             case SessionState.FAULTED if self.id_token is not None and self.plugged:
                 return ChargingState.SUSPENDED_EVSE
         return ChargingState.EV_CONNECTED if self.plugged else ChargingState.IDLE
+
+    @property
+    def connector_status(self) -> ConnectorStatus:
+        """ConnectorStatusEnumType of this moment."""
+        match self.state:
+            case SessionState.FAULTED:
+                return ConnectorStatus.FAULTED
+            case SessionState.UNAVAILABLE:
+                return ConnectorStatus.UNAVAILABLE
+            case SessionState.AVAILABLE | SessionState.AWAITING_EV:
+                return ConnectorStatus.AVAILABLE
+        return ConnectorStatus.OCCUPIED
+
+    @property
+    def awaits_register(self) -> bool:
+        """True until the meter has answered, or has shown that it does not."""
+        return not self._register_known and Fault.METER_SILENT not in self.faults
 
     @property
     def wants_power(self) -> bool:

@@ -21,7 +21,7 @@ from agent.domain.error_catalogue import CATALOGUE
 from agent.domain.facts import Fact, Sample
 from agent.domain.session_state import EvseStatus, SessionState
 from agent.domain.session_table import ENDING
-from agent.domain.vocabulary import ConnectorStatus, ReadingContext
+from agent.domain.vocabulary import ReadingContext
 from agent.station.board_events import BoardTranslator
 from agent.station.commands import UnlockOutcome
 from agent.station.driver_panel import DriverPanel
@@ -96,6 +96,8 @@ class Evse:
         self._since = 0
         self._due: list[SampleWanted] = []
         self._schedule = SampleSchedule()
+        self._early: list[ev.Event | _Question] = []
+        """Tokens and requests that came before the meter's first answer; they wait for it."""
         self._saved_at_s = 0.0
         self._noted_wh: Decimal | None = None
         self._proven: str | None = None
@@ -121,6 +123,8 @@ class Evse:
     async def at_rest(self) -> None:
         """Wait until nothing is being ended here."""
         while self.session.state in ENDING or self.session.id_token is not None:
+            if self.session.state is SessionState.UNKNOWN:
+                return  # its board has not answered: what is open stays open and is settled at the next start
             self._rested.clear()
             await self._rested.wait()
 
@@ -163,6 +167,10 @@ class Evse:
     def _take(self, item: _Item) -> None:
         now = self._clock.now()
         match item:
+            case ev.TokenPresented() | ev.AuthorizationAnswered() | _Question(event=ev.RemoteStartRequested()) if (
+                self.session.awaits_register
+            ):
+                self._early.append(item)
             case _Beat():
                 self._on_beat(now)
             case _NewLimit():
@@ -183,6 +191,10 @@ class Evse:
                 for event in self._translator.translate(item) if isinstance(item, BoardEvent) else (item,):
                     self._handle(event, now)
         self._arm_deadline(now)
+        if self._early and not self.session.awaits_register:
+            early, self._early = self._early, []
+            for waiting in early:
+                self._inbox.put_nowait(waiting)
 
     def _beat(self) -> None:
         self._inbox.put_nowait(_Beat())
@@ -334,7 +346,7 @@ class Evse:
         fault = min(blocking or session.faults, key=lambda fault: fault.value, default=None)
         return EvseStatus(
             evse_id=self.evse_id,
-            connector_status=_connector_status(session),
+            connector_status=session.connector_status,
             state=session.public_state,
             charging_state=session.charging_state,
             at=now.utc,
@@ -383,14 +395,3 @@ class Evse:
             return
         if limit_a < session.limit_a or self._offer.may_raise(now.monotonic_s):
             self._handle(ev.LimitChanged(limit_a), now)
-
-
-def _connector_status(session: ChargingSession) -> ConnectorStatus:
-    match session.state:
-        case SessionState.FAULTED:
-            return ConnectorStatus.FAULTED
-        case SessionState.UNAVAILABLE:
-            return ConnectorStatus.UNAVAILABLE
-        case SessionState.AVAILABLE | SessionState.AWAITING_EV:
-            return ConnectorStatus.AVAILABLE
-    return ConnectorStatus.OCCUPIED
