@@ -28,10 +28,10 @@ from agent.csms.v16.handlers_station import StationHandlers
 from agent.csms.v16.handlers_transactions import TransactionHandlers
 from agent.csms.v16.handlers_trigger import TriggerHandlers
 from agent.csms.v16.messages import ChargePointIdentity
-from agent.csms.v16.transaction_ids import TransactionIds
+from agent.csms.v16.transaction_ids import GivenNumbers, TransactionIds
 from agent.csms.v16.wire_values import read_id_tag_info, read_timestamp
 from agent.domain.delivery import TransactionAtCsms
-from agent.domain.facts import Fact, Sample
+from agent.domain.facts import Fact, Sample, UnauthorisedEnergyFound
 from agent.domain.session_state import EvseStatus
 from agent.domain.vocabulary import Authorization, IdToken, TxPoint
 from agent.station.commands import StationCommands
@@ -63,8 +63,9 @@ class V16Adapter:
         self._clock = clock
         self._identity = identity
         self._told: tuple[Fact, list[Outgoing]] | None = None
+        self._numbers = GivenNumbers(journal)
         self._handlers: dict[str, Handler] = {
-            **TransactionHandlers(commands, journal).handlers(),
+            **TransactionHandlers(commands, self._numbers).handlers(),
             **ConfigurationHandlers(ConfigurationKeys(self._model, len(commands.evse_ids))).handlers(),
             **StationHandlers(commands).handlers(),
             **TriggerHandlers(commands, journal, sender, self.boot_request, self.station_status_requests).handlers(),
@@ -162,10 +163,12 @@ class V16Adapter:
 
     def read_fact_answer(self, fact: Fact, action: str, payload: Payload) -> FactAnswer:
         """Read the transaction's id and what is said of the token."""
-        del fact
         info = payload.get("idTagInfo")
+        number = payload["transactionId"] if action == "StartTransaction" else None
+        if number is not None and not isinstance(fact, UnauthorisedEnergyFound):
+            self._numbers.note(number, fact.transaction_id)
         return FactAnswer(
-            csms_transaction_id=payload["transactionId"] if action == "StartTransaction" else None,
+            csms_transaction_id=number,
             authorization=None if info is None else read_id_tag_info(info),
         )
 

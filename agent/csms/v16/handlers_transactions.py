@@ -3,7 +3,7 @@
 import logging
 
 from agent.csms.adapter import Handler, Payload, Reply
-from agent.csms.v16.transaction_ids import TransactionIds
+from agent.csms.v16.transaction_ids import GivenNumbers
 from agent.csms.v16.wire_values import read_id_tag
 from agent.station.commands import RemoteStart, StationCommands
 
@@ -13,9 +13,9 @@ logger = logging.getLogger(__name__)
 class TransactionHandlers:
     """What a back-end may do with transactions."""
 
-    def __init__(self, commands: StationCommands, ids: TransactionIds) -> None:
+    def __init__(self, commands: StationCommands, numbers: GivenNumbers) -> None:
         self._commands = commands
-        self._ids = ids
+        self._numbers = numbers
 
     def handlers(self) -> dict[str, Handler]:
         """Return action name to handler."""
@@ -31,7 +31,7 @@ class TransactionHandlers:
         return Reply({"status": "Accepted"}) if outcome.accepted else _rejected("remote start", outcome.reason)
 
     async def _remote_stop(self, payload: Payload) -> Reply:
-        transaction_id = self._ids.transaction_of_csms_id(payload["transactionId"])
+        transaction_id = await self._numbers.transaction_of(payload["transactionId"])
         if transaction_id is None or not await self._commands.remote_stop(transaction_id):
             return _rejected("remote stop", "no such transaction is open")
         return Reply({"status": "Accepted"})

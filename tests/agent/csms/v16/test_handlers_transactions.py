@@ -1,9 +1,12 @@
+import asyncio
+
 import pytest
 
 from agent.csms.adapter import Payload
 from agent.domain.vocabulary import IdToken, IdTokenType
 from agent.station.commands import RemoteStart
 from hal.api import Fault
+from tests.agent.csms.link_house import started
 from tests.agent.csms.v16.rig import Rig
 
 ACCEPTED = {"status": "Accepted"}
@@ -67,3 +70,12 @@ async def test_a_number_that_no_transaction_has_stops_nothing() -> None:
     rig.station.occupy(1, "tx-1")
     assert await rig.ask("RemoteStopTransaction", {"transactionId": -1}) == REJECTED
     assert rig.station.asked == []
+
+
+async def test_a_number_counts_from_the_answer_that_gave_it_even_if_that_is_still_being_taken_in() -> None:
+    rig = Rig()
+    rig.station.occupy(1, "tx-1")
+    stopping = asyncio.create_task(rig.ask("RemoteStopTransaction", {"transactionId": 7}))
+    await asyncio.sleep(0)
+    rig.adapter.read_fact_answer(started("tx-1"), "StartTransaction", {"transactionId": 7})
+    assert await stopping == ACCEPTED
