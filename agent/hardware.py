@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from agent.config import AgentConfig, EvseConfig, MeterConfig, ReaderConfig
-from hal.api import EnergyMeter, HardwareFault, HostLossAction, PilotController
+from agent.config import AgentConfig, ConfigError, EvseConfig, MeterConfig, ReaderConfig
+from agent.config_errors import KeyPath, key_text
+from hal.api import BoardCapabilities, EnergyMeter, HardwareFault, HostLossAction, PilotController
 from hal.board import (
     MeterBuses,
     OpenEvseSettings,
@@ -59,16 +60,36 @@ class Hardware:
 def build_hardware(
     config: AgentConfig, utc: Callable[[], datetime], open_line: OpenLine = lambda line: line.port()
 ) -> Hardware:
-    """Build every device; nothing is opened yet. Raises: HardwareFault, ValueError for what cannot be used."""
+    """Build every device; nothing is opened yet. Raises: ConfigError for a board or a meter that cannot be used."""
     buses = MeterBuses(utc)
-    evses = {evse.id: _evse(evse, buses, open_line) for evse in config.evse}
+    evses: dict[int, EvseHardware] = {}
+    for index, evse in enumerate(config.evse):
+        path = ("evse", index)
+        try:
+            meter = _meter(evse.meter, buses, open_line)
+        except HardwareFault as fault:
+            raise _refusal(config, (*path, "meter", "map"), f"a meter that can be billed from; {fault}") from fault
+        board = _board(evse, open_line)
+        check_host_loss(config, index, board.capabilities)
+        evses[evse.id] = EvseHardware(board, meter, _indicator(evse, open_line))
     all_ids = tuple(evses)
     readers = tuple(_reader(reader, all_ids, open_line) for reader in config.reader)
     return Hardware(evses, readers, buses.buses)
 
 
-def _evse(evse: EvseConfig, buses: MeterBuses, open_line: OpenLine) -> EvseHardware:
-    board = openevse_board(
+def check_host_loss(config: AgentConfig, index: int, capabilities: BoardCapabilities) -> None:
+    """Refuse a board that would leave power on with Linux dead, unless that was accepted. Raises: ConfigError."""
+    if capabilities.host_loss_action is HostLossAction.NONE and not config.evse[index].board.accept_host_loss:
+        wanted = "true, since this board does nothing when Linux falls silent, or another board"
+        raise _refusal(config, ("evse", index, "board", "accept_host_loss"), wanted)
+
+
+def _refusal(config: AgentConfig, path: KeyPath, expected: str) -> ConfigError:
+    return config.sources.error(path, key_text(path), expected)
+
+
+def _board(evse: EvseConfig, open_line: OpenLine) -> PilotController:
+    return openevse_board(
         open_line(SerialLine(evse.board.port, evse.board.baudrate)),
         OpenEvseSettings(
             max_current_a=evse.max_current_a,
@@ -78,14 +99,12 @@ def _evse(evse: EvseConfig, buses: MeterBuses, open_line: OpenLine) -> EvseHardw
             stored_current_a=evse.board.stored_current_a or None,
         ),
     )
-    if board.capabilities.host_loss_action is HostLossAction.NONE and not evse.board.accept_host_loss:
-        raise HardwareFault(
-            f"EVSE {evse.id}: this board does nothing when Linux falls silent; accept_host_loss = true takes it anyway"
-        )
-    indicator = None
-    if evse.indicator is not None and evse.indicator.port is not None:
-        indicator = line_indicator(open_line(SerialLine(evse.indicator.port, evse.indicator.baudrate)))
-    return EvseHardware(board, _meter(evse.meter, buses, open_line), indicator)
+
+
+def _indicator(evse: EvseConfig, open_line: OpenLine) -> Indicator | None:
+    if evse.indicator is None or evse.indicator.port is None:
+        return None
+    return line_indicator(open_line(SerialLine(evse.indicator.port, evse.indicator.baudrate)))
 
 
 def _meter(meter: MeterConfig, buses: MeterBuses, open_line: OpenLine) -> EnergyMeter:

@@ -5,6 +5,7 @@ import asyncio
 import logging
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.config import AgentConfig, ConfigError, describe_error, load_config
@@ -20,11 +21,8 @@ def main() -> int:
     arguments = _parser().parse_args()
     if arguments.check:
         from agent.config_check import check_command  # noqa: PLC0415 - only for --check
-        from agent.presets import build_device_model  # noqa: PLC0415
 
-        return check_command(
-            arguments.config, bench=arguments.bench, json_output=arguments.json, further=build_device_model
-        )
+        return check_command(arguments.config, bench=arguments.bench, json_output=arguments.json, further=_build)
     _log_to_stderr(arguments.log_level)
     try:
         config = load_config(arguments.config, bench=arguments.bench)
@@ -47,6 +45,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _build(config: AgentConfig) -> None:
+    """Build what a start would refuse by its configuration alone; nothing is opened. Raises: ConfigError."""
+    from agent.hardware import build_hardware  # noqa: PLC0415 - as a start does
+    from agent.presets import build_device_model  # noqa: PLC0415
+
+    build_device_model(config)
+    build_hardware(config, lambda: datetime.now(UTC))
+
+
 def _log_to_stderr(level: str) -> None:
     """The journal of systemd adds time and unit; libraries tell only what is wrong."""
     logging.basicConfig(level=level, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
@@ -56,6 +63,7 @@ def _log_to_stderr(level: str) -> None:
 
 def _run(config: AgentConfig) -> int:
     from agent.running import Outcome, run_agent  # noqa: PLC0415 - --check and --help need none of it
+    from agent.store.errors import StoreError  # noqa: PLC0415
     from hal.api import HalError  # noqa: PLC0415
 
     try:
@@ -63,7 +71,7 @@ def _run(config: AgentConfig) -> int:
     except (ConfigError, HalError, ValueError) as error:
         sys.stderr.write(f"pilotline-agent: {error}\n")
         return BAD_CONFIGURATION
-    except OSError as error:
+    except (OSError, StoreError) as error:
         sys.stderr.write(f"pilotline-agent: {error}\n")
         return FAILED
     if outcome is Outcome.RESTART:

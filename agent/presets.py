@@ -1,5 +1,7 @@
 """The device model of a configured station: its constants, and the first values that the installer wrote."""
 
+import math
+
 from agent.config import AgentConfig, AuthorizationConfig, ConfigError, CsmsConfig
 from agent.domain.device_model import DeviceModel, SetStatus, VariableKey, parse_variable_name
 from agent.domain.variables.station import EvseDescription, StationDescription, station_definitions
@@ -10,8 +12,15 @@ _VOLTAGE_V = 230
 def build_device_model(config: AgentConfig) -> DeviceModel:
     """Build it. Raises: ConfigError for a preset that the model refuses."""
     model = DeviceModel(station_definitions(_describe(config)))
-    for name, value in {**_of_authorization(config.authorization), **_of_csms(config.csms)}.items():
-        model.preset(parse_variable_name(name), value)
+    for section, values in (
+        ("authorization", _of_authorization(config.authorization)),
+        ("csms", _of_csms(config.csms)),
+    ):
+        for name, (variable, value) in values.items():
+            _preset_key(model, config, section, name, parse_variable_name(variable), value)
+    if not config.authorization.stop_on_ev_side_disconnect:
+        reason = "going on with a transaction whose cable left the EV is not built"
+        raise _refusal(config, "authorization", "stop_on_ev_side_disconnect", reason)
     for name, scalar in config.variables.items():
         _preset(model, config, "variables", name, _text(scalar))
     if config.ocpp16_keys:
@@ -44,30 +53,37 @@ def _describe(config: AgentConfig) -> StationDescription:
     )
 
 
-def _of_authorization(authorization: AuthorizationConfig) -> dict[str, str]:
-    return {
-        "TxCtrlr.EVConnectionTimeOut": str(int(authorization.connection_timeout_s)),
-        "TxCtrlr.StopTxOnInvalidId": _text(authorization.stop_on_invalid_id),
-        "AuthCtrlr.LocalPreAuthorize": _text(authorization.local_pre_authorize),
-        "AuthCtrlr.LocalAuthorizeOffline": _text(authorization.local_authorize_offline),
-        "AuthCtrlr.OfflineTxForUnknownIdEnabled": _text(authorization.offline_unknown_token == "accept"),  # noqa: S105
-        "AuthCacheCtrlr.Enabled": _text(authorization.cache_enabled),
-        **(
-            {"AuthCacheCtrlr.LifeTime": str(int(authorization.cache_lifetime_s))}
-            if authorization.cache_lifetime_s is not None
-            else {}
+def _of_authorization(authorization: AuthorizationConfig) -> dict[str, tuple[str, str]]:
+    """Variable and value by configuration key."""
+    values = {
+        "connection_timeout_s": ("TxCtrlr.EVConnectionTimeOut", str(int(authorization.connection_timeout_s))),
+        "stop_on_invalid_id": ("TxCtrlr.StopTxOnInvalidId", _text(authorization.stop_on_invalid_id)),
+        "local_pre_authorize": ("AuthCtrlr.LocalPreAuthorize", _text(authorization.local_pre_authorize)),
+        "local_authorize_offline": ("AuthCtrlr.LocalAuthorizeOffline", _text(authorization.local_authorize_offline)),
+        "offline_unknown_token": (
+            "AuthCtrlr.OfflineTxForUnknownIdEnabled",
+            _text(authorization.offline_unknown_token == "accept"),  # noqa: S105 - a policy
         ),
+        "cache_enabled": ("AuthCacheCtrlr.Enabled", _text(authorization.cache_enabled)),
     }
+    if authorization.cache_lifetime_s is not None:
+        values["cache_lifetime_s"] = ("AuthCacheCtrlr.LifeTime", str(int(authorization.cache_lifetime_s)))
+    return values
 
 
-def _of_csms(csms: CsmsConfig) -> dict[str, str]:
+def _of_csms(csms: CsmsConfig) -> dict[str, tuple[str, str]]:
+    """Variable and value by configuration key."""
     return {
-        "OCPPCommCtrlr.MessageTimeout[Default]": str(int(csms.call_timeout_s)),
-        "OCPPCommCtrlr.RetryBackOffWaitMinimum": str(max(1, int(csms.reconnect_min_s))),
-        "OCPPCommCtrlr.RetryBackOffRandomRange": str(int(csms.reconnect_random_s)),
-        "OCPPCommCtrlr.WebSocketPingInterval": str(int(csms.ping_interval_s)),
-        "OCPPCommCtrlr.MessageAttempts[TransactionEvent]": str(csms.message_attempts),
-        "OCPPCommCtrlr.MessageAttemptInterval[TransactionEvent]": str(int(csms.message_attempt_interval_s)),
+        "call_timeout_s": ("OCPPCommCtrlr.MessageTimeout[Default]", str(math.ceil(csms.call_timeout_s))),
+        "reconnect_min_s": ("OCPPCommCtrlr.RetryBackOffWaitMinimum", str(max(1, int(csms.reconnect_min_s)))),
+        "reconnect_random_s": ("OCPPCommCtrlr.RetryBackOffRandomRange", str(int(csms.reconnect_random_s))),
+        # 0 would mean never.
+        "ping_interval_s": ("OCPPCommCtrlr.WebSocketPingInterval", str(math.ceil(csms.ping_interval_s))),
+        "message_attempts": ("OCPPCommCtrlr.MessageAttempts[TransactionEvent]", str(csms.message_attempts)),
+        "message_attempt_interval_s": (
+            "OCPPCommCtrlr.MessageAttemptInterval[TransactionEvent]",
+            str(int(csms.message_attempt_interval_s)),
+        ),
     }
 
 
@@ -87,7 +103,7 @@ def _preset_key(model: DeviceModel, config: AgentConfig, section: str, name: str
 
 def _refusal(config: AgentConfig, section: str, name: str, reason: str) -> ConfigError:
     origin = config.origin(section, name)
-    return ConfigError(origin.file, origin.line, f"{section}.{name}", reason)
+    return ConfigError(origin.file, origin.line, f"{section}.{name}", f"what this station can take; {reason}")
 
 
 def _text(value: object) -> str:

@@ -1,0 +1,51 @@
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from agent.clock import StationClock
+
+A_MOMENT = timedelta(seconds=1)
+
+
+async def test_now_is_the_loops_monotonic_time_and_the_systems_utc() -> None:
+    clock = StationClock()
+    loop = asyncio.get_running_loop()
+    before_s, before = loop.time(), datetime.now(UTC)
+    now = clock.now()
+    assert before_s <= now.monotonic_s <= loop.time()
+    assert before <= now.utc <= datetime.now(UTC)
+    assert now.utc.utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize("hours", [-30, 5])
+async def test_a_learnt_time_is_kept_as_an_offset_and_leaves_waiting_alone(hours: int) -> None:
+    clock = StationClock()
+    before = clock.now()
+    step = clock.learn_utc(before.utc + timedelta(hours=hours))
+    after = clock.now()
+    assert abs(step - timedelta(hours=hours)) < A_MOMENT
+    assert abs(after.utc - before.utc - timedelta(hours=hours)) < A_MOMENT
+    assert 0 <= after.monotonic_s - before.monotonic_s < A_MOMENT.total_seconds()
+
+
+async def test_a_small_difference_makes_no_step() -> None:
+    clock = StationClock()
+    assert clock.learn_utc(clock.now().utc + timedelta(seconds=1.5)) == timedelta(0)
+    assert clock.learn_utc(clock.now().utc - timedelta(seconds=1.5)) == timedelta(0)
+    assert abs(clock.now().utc - datetime.now(UTC)) < A_MOMENT
+
+
+async def test_the_threshold_is_what_is_configured() -> None:
+    clock = StationClock(step_threshold=timedelta(minutes=10))
+    assert clock.learn_utc(clock.now().utc + timedelta(minutes=9)) == timedelta(0)
+    assert clock.learn_utc(clock.now().utc + timedelta(minutes=11)) > timedelta(minutes=10)
+
+
+async def test_steps_add_up_and_can_be_taken_back() -> None:
+    clock = StationClock()
+    clock.learn_utc(clock.now().utc + timedelta(hours=1))
+    clock.learn_utc(clock.now().utc + timedelta(hours=1))
+    assert abs(clock.now().utc - datetime.now(UTC) - timedelta(hours=2)) < A_MOMENT
+    clock.learn_utc(datetime.now(UTC))
+    assert abs(clock.now().utc - datetime.now(UTC)) < A_MOMENT

@@ -1,0 +1,105 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from agent.config import AgentConfig, ConfigError
+from agent.hardware import build_hardware, check_host_loss
+from hal.api import BoardCapabilities, HostLossAction
+from hal.board import SerialLine, TcpLine
+from hal.transports.memory_port import MemoryPort, memory_pipe
+from tests.agent.installed import assert_refused, installed
+
+ONE_LINE = """
+[[evse]]
+id = 1
+[evse.meter]
+port = "/dev/meters"
+unit = 1
+[[evse]]
+id = 2
+[evse.meter]
+port = "/dev/meters"
+unit = 2
+"""
+
+
+def utc() -> datetime:
+    return datetime.now(UTC)
+
+
+def opened_lines(config: AgentConfig) -> list[SerialLine | TcpLine]:
+    lines: list[SerialLine | TcpLine] = []
+
+    def open_line(line: SerialLine | TcpLine) -> MemoryPort:
+        lines.append(line)
+        return memory_pipe()[0]
+
+    build_hardware(config, utc, open_line)
+    return lines
+
+
+def test_every_configured_device_gets_the_line_that_is_configured(tmp_path: Path) -> None:
+    tcp = '[[evse]]\nid = 3\nmax_current_a = 16\nphases = 1\n[evse.board]\ndriver = "openevse"\nport = "/dev/b3"\n'
+    tcp += 'baudrate = 9600\n[evse.meter]\ndriver = "modbus"\nmap = "eastron_sdm120"\nhost = "meter3"\ntcp_port = 503\n'
+    lines = opened_lines(installed(tmp_path, tcp))
+    assert TcpLine("meter3", 503) in lines
+    assert SerialLine(Path("/dev/b3"), 9600) in lines
+    serial = [
+        line.path.relative_to(tmp_path) for line in lines if isinstance(line, SerialLine) and "lines" in str(line)
+    ]
+    devices = ("board", "indicator", "meter")
+    assert sorted(map(str, serial)) == [*(f"lines/evse{n}/{d}" for n in (1, 2) for d in devices), "lines/reader1"]
+
+
+def test_meters_on_one_line_open_it_once_and_share_the_bus_that_runs(tmp_path: Path) -> None:
+    config = installed(tmp_path, ONE_LINE)
+    assert opened_lines(config).count(SerialLine(Path("/dev/meters"), 9600)) == 1
+    assert len(build_hardware(config, utc).runners) == 1
+
+
+def test_a_reader_serves_all_evses_unless_it_names_some(tmp_path: Path) -> None:
+    readers = '[[reader]]\ndriver = "line"\nport = "r1"\n[[reader]]\ndriver = "line"\nport = "r2"\nevses = [2]\n'
+    hardware = build_hardware(installed(tmp_path, readers), utc)
+    assert [reader.evse_ids for reader in hardware.readers] == [(1, 2), (2,)]
+
+
+def test_nothing_is_opened_by_building(tmp_path: Path) -> None:
+    assert not Path("/dev/meters").exists()
+    assert build_hardware(installed(tmp_path, ONE_LINE), utc).evses.keys() == {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("map_name", "words"),
+    [("carlo_gavazzi_em580", "Carlo Gavazzi EM580"), ("janitza_umg", "allow_coarse_register permits it")],
+)
+def test_a_meter_that_cannot_bill_is_refused_with_file_line_and_key(tmp_path: Path, map_name: str, words: str) -> None:
+    config = installed(tmp_path, f'[[evse]]\nid = 2\n[evse.meter]\nmap = "{map_name}"\n')
+    with pytest.raises(ConfigError) as refused:
+        build_hardware(config, utc)
+    file = tmp_path / "conf.d" / "0.toml"
+    assert_refused(refused, file, 4, "evse[2].meter.map", "cannot be billed from", words)
+
+
+def test_a_coarse_register_bills_where_that_is_asked_for(tmp_path: Path) -> None:
+    more = '[[evse]]\nid = 2\n[evse.meter]\nmap = "janitza_umg"\nallow_coarse_register = true\n'
+    assert build_hardware(installed(tmp_path, more), utc).evses[2].meter.bills
+
+
+def losing(action: HostLossAction) -> BoardCapabilities:
+    return BoardCapabilities(6.0, 32.0, 3, action, action is not HostLossAction.OPEN, 0.1, 3.1)
+
+
+def test_a_board_that_does_nothing_when_linux_dies_is_refused_with_file_line_and_key(tmp_path: Path) -> None:
+    config = installed(tmp_path, "[[evse]]\nid = 2\n[evse.board]\naccept_host_loss = false\n")
+    with pytest.raises(ConfigError) as refused:
+        check_host_loss(config, 1, losing(HostLossAction.NONE))
+    file = tmp_path / "conf.d" / "0.toml"
+    assert_refused(refused, file, 4, "evse[2].board.accept_host_loss", "does nothing when Linux falls silent")
+
+
+def test_a_board_that_does_something_or_is_accepted_by_name_is_used(tmp_path: Path) -> None:
+    config = installed(tmp_path, "[[evse]]\nid = 2\n[evse.board]\naccept_host_loss = true\n")
+    check_host_loss(config, 0, losing(HostLossAction.OPEN))
+    check_host_loss(config, 0, losing(HostLossAction.DERATE))
+    check_host_loss(config, 1, losing(HostLossAction.NONE))
