@@ -154,7 +154,7 @@ class SessionContext:
     def can_offer(self) -> bool:
         """All that power needs is there."""
         lock_ok = self.locked or not self.rules.has_lock
-        return lock_ok and self.limit_a >= self.rules.min_current_a and not self.is_blocked()
+        return self.plugged and lock_ok and self.limit_a >= self.rules.min_current_a and not self.is_blocked()
 
     def ev_asks(self) -> bool:
         """The EV is in C or D."""
