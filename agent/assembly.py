@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from transitions import Machine
@@ -35,6 +35,7 @@ from agent.store import availability, boot_history, variables
 from agent.store.database import Database
 from agent.store.errors import StoreError
 from hal.panel import CardPresented
+from hal.value import dataclass
 
 logger = logging.getLogger(__name__)
 

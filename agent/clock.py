@@ -4,9 +4,10 @@ The agent may not set the system's clock, so time learnt from a back-end is kept
 """
 
 import asyncio
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+from hal.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

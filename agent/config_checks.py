@@ -1,7 +1,6 @@
 """Rules between keys: what one key demands of another."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
@@ -9,6 +8,7 @@ from urllib.parse import urlsplit
 import hal
 from agent.config_errors import KeyPath, key_text
 from agent.config_tables import AgentConfig, EvseConfig
+from hal.value import dataclass
 
 _VENDOR_LENGTH_16 = 20  # OCPP 1.6 BootNotification.req: chargePointVendor CiString20Type
 _METER_MAPS = Path(hal.__file__).with_name("meters")

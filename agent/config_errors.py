@@ -1,7 +1,8 @@
 """What is wrong with a configuration, and where: file, line, key, and what was expected."""
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from hal.value import dataclass
 
 KeyPath = tuple[str | int, ...]
 

@@ -1,7 +1,6 @@
 """From the configuration to the devices of the station; the one place of the agent that knows `hal.board`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -20,6 +19,7 @@ from hal.board import (
 )
 from hal.panel import Indicator, RfidReader
 from hal.transports.port import Port
+from hal.value import dataclass
 
 OpenLine = Callable[[SerialLine | TcpLine], Port]
 

@@ -29,7 +29,7 @@ class Outcome(Enum):
 
 
 async def run_agent(config: AgentConfig) -> Outcome:
-    """Run the station until SIGTERM, SIGINT or a reset. Raises: StoreError, HardwareFault, ConfigError at start."""
+    """Run the station until SIGTERM, SIGINT or a reset. Raises: StoreError, ConfigError at start."""
     stop = asyncio.Event()
     restart = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -54,7 +54,8 @@ async def run_agent(config: AgentConfig) -> Outcome:
         await agent.run(stop)
     finally:
         watchdog.cancel()
-        notifier.stopping()
+        if not restart.is_set():  # systemd would end what goes on under the same process id
+            notifier.stopping()
     return Outcome.RESTART if restart.is_set() else Outcome.STOP
 
 
@@ -64,9 +65,9 @@ async def _feed_watchdog(notifier: Notifier, agent: Agent) -> None:
         return
     loop = asyncio.get_running_loop()
     while True:
+        await asyncio.sleep(interval_s)
         late = [evse.evse_id for evse in agent.station.evses.values() if loop.time() - evse.last_beat_s > BEAT_LIMIT_S]
         if late:
             logger.error("watchdog not fed: no beat evses=%s", late)
         else:
             notifier.watchdog()
-        await asyncio.sleep(interval_s)

@@ -7,11 +7,13 @@ Rules kept here:
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Protocol
+
+from hal.value import dataclass
 
 # --------------------------------------------------------------------------- errors
 

@@ -1,7 +1,6 @@
 """Builds the devices of a station from plain values; only drivers that are configured are imported."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from hal.api import EnergyMeter, PilotController
 from hal.panel import Indicator, RfidReader
 from hal.transports.port import Port
 from hal.transports.serial_port import SerialPort
+from hal.value import dataclass
 
 if TYPE_CHECKING:
     from hal.codecs.modbus_frame import Framing

@@ -4,9 +4,10 @@ Commands never block and never raise; times are monotonic seconds (`at_s`, the e
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
+
+from hal.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

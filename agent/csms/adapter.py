@@ -5,7 +5,6 @@ Payloads are dicts only between the schema check and the adapter; nothing behind
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Any, Protocol
@@ -15,6 +14,7 @@ from agent.domain.facts import Fact, Sample
 from agent.domain.session_state import EvseStatus
 from agent.domain.vocabulary import Authorization, IdToken
 from agent.station.back_end import BackEndUnreachableError
+from hal.value import dataclass
 
 Payload = dict[str, Any]  # Any: JSON, validated against the official schema at the edge
 

@@ -6,7 +6,8 @@ a back-end that comes back is not met by all its stations at once (OCPP 2.0.1 pa
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from hal.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

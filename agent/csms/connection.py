@@ -9,13 +9,13 @@ import base64
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 from agent.csms.rpc import MAX_FRAME_CHARS
 from agent.csms.tls import tls_context
+from hal.value import dataclass
 
 DIAL_TIMEOUT_S = 30.0
 CLOSE_TIMEOUT_S = 3.0

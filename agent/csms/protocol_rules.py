@@ -3,9 +3,8 @@
 The row is chosen once per connection, by the negotiated subprotocol.
 """
 
-from dataclasses import dataclass
-
 from agent.csms.adapter import BootStatus
+from hal.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

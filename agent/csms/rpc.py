@@ -8,10 +8,11 @@ Source: OCPP-J 1.6, section 4; OCPP 2.0.1 part 4, section 4.
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from agent.csms.adapter import Payload, RpcErrorCode
+from hal.value import dataclass
 
 CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
 MAX_MESSAGE_ID_CHARS = 36

@@ -1,8 +1,9 @@
 """How the link behaves in time; read anew at every use, so that a change by the back-end takes effect."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from agent.csms.back_off import BackOffRange
+from hal.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,9 @@
 """What a rule wants done. Imperative; the runner performs them in the order given."""
 
-from dataclasses import dataclass
-
 from agent.domain.facts import Fact
 from agent.domain.vocabulary import IdToken
 from hal.api import ForbidReason
+from hal.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

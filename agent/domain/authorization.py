@@ -3,10 +3,10 @@
 Source: OCPP 1.6 sections 3.4 and 3.5; OCPP 2.0.1 use cases C01, C10, C12, C15.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from agent.domain.vocabulary import Authorization, AuthorizationStatus, IdToken
+from hal.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ lowered one has really let go. Every EVSE counts on every phase: a single-phase 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from hal.value import dataclass
 
 STEP_A: Final = 0.1
 """Offers are whole steps, rounded down."""

@@ -1,6 +1,6 @@
 """How far a back-end knows what the journal holds."""
 
-from dataclasses import dataclass
+from hal.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ Rules kept here:
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import Enum
 
 from agent.domain.variable import (
@@ -20,6 +19,7 @@ from agent.domain.variable import (
     VariableKey,
     parse_variable_name,
 )
+from hal.value import dataclass
 
 __all__ = [
     "AttributeType",

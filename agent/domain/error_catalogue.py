@@ -3,11 +3,11 @@
 Source: facts safety_split_and_interfaces (names), iec61851_facts (latching). OCPP spellings stand with each version.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from agent.domain.vocabulary import StoppedReason
 from hal.api import Fault
+from hal.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

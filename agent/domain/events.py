@@ -1,10 +1,9 @@
 """What can happen to an EVSE. Past tense; each is a value that carries all a rule needs."""
 
-from dataclasses import dataclass
-
 from agent.domain.facts import Sample
 from agent.domain.vocabulary import Authorization, IdToken, StoppedReason, TriggerReason
 from hal.api import Fault, MeterReading, PlugInCounter
+from hal.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

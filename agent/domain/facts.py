@@ -4,7 +4,7 @@ Within a transaction `seq_no` counts from 0 without gaps (OCPP 2.0.1 part 2, E01
 the station was without a back-end when it happened, not when it was sent.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
 
@@ -16,6 +16,7 @@ from agent.domain.vocabulary import (
     TriggerReason,
 )
 from hal.api import MeterReading
+from hal.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

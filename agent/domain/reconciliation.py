@@ -4,13 +4,13 @@ Rule (DESIGN section 7): the agent died and the board lived: it goes on if the b
 was dark too: it ends with PowerLoss, since nobody knows that it is the same car; going on is a configuration.
 """
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from agent.domain.events import BoardAnswered
 from agent.domain.transaction import Cause, TransactionState
 from agent.domain.vocabulary import StoppedReason, TriggerReason
+from hal.value import dataclass
 
 MAX_RESET_S: Final = 5.0
 """A board that is back within this time has reset (watchdog), it was not dark; the car cannot have been exchanged."""

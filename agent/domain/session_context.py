@@ -1,6 +1,5 @@
 """What one EVSE's session knows, and the conditions of the table in terms of it."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 from agent.domain import events as ev
@@ -11,6 +10,7 @@ from agent.domain.session_table import ACTIVE, IDLE
 from agent.domain.transaction import Cause
 from agent.domain.vocabulary import ChargingState, ConnectorStatus, IdToken
 from hal.api import Fault
+from hal.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

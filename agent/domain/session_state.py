@@ -1,11 +1,11 @@
 """The states of a charging session, and what an outsider sees of an EVSE."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
 from agent.domain.vocabulary import ChargingState, ConnectorStatus
 from hal.api import Fault
+from hal.value import dataclass
 
 
 class SessionState(Enum):

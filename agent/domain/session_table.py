@@ -6,10 +6,10 @@ a test finds; safety events have rows for every state.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from agent.domain.session_state import SessionState as S
+from hal.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

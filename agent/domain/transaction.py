@@ -5,7 +5,7 @@ transaction points) and turns differences into facts with gapless `seq_no` (E01.
 """
 
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -26,6 +26,7 @@ from agent.domain.vocabulary import (
     TxPoint,
 )
 from hal.api import MeterReading, PlugInCounter
+from hal.value import dataclass
 
 DEFAULT_START_POINTS = frozenset({TxPoint.POWER_PATH_CLOSED})
 DEFAULT_STOP_POINTS = frozenset({TxPoint.EV_CONNECTED, TxPoint.AUTHORIZED})

@@ -6,10 +6,11 @@ Source: OCPP 2.0.1 part 1 (device model) and part 2, VariableCharacteristicsType
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from enum import Enum
+
+from hal.value import dataclass
 
 
 class AttributeType(Enum):

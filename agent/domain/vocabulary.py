@@ -3,9 +3,10 @@
 Source: OCPP 2.0.1 part 2, section 3 (data types).
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+
+from hal.value import dataclass
 
 
 class TriggerReason(Enum):

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
@@ -34,6 +33,7 @@ from agent.station.supply import Supply
 from agent.station.surroundings import EvseDevices, EvseTiming
 from agent.store.boot_history import REMOTE_RESET, SCHEDULED_RESET
 from agent.store.errors import StoreError
+from hal.value import dataclass
 
 logger = logging.getLogger(__name__)
 

@@ -3,7 +3,6 @@
 `StationCommands` is implemented by `ChargingStation`; adapters know nothing else of the station.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
@@ -11,6 +10,7 @@ from agent.domain.device_model import DeviceModel
 from agent.domain.facts import Sample
 from agent.domain.session_state import EvseStatus
 from agent.domain.vocabulary import IdToken, TxPoint
+from hal.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

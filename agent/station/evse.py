@@ -7,7 +7,6 @@ only, so a hung loop loses power by itself.
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, assert_never
 
@@ -30,6 +29,7 @@ from agent.station.sampling import SampleSchedule, SampleWanted
 from agent.station.supply import Supply
 from agent.station.surroundings import EvseDevices, EvseTiming, FactStore, Surroundings
 from hal.api import BoardEvent, OfferConfirmed
+from hal.value import dataclass
 
 logger = logging.getLogger(__name__)
 

@@ -3,11 +3,11 @@
 Source: OCPP 1.6 section 3.16 (ClockAlignedDataInterval: from 00:00:00), OCPP 2.0.1 J01/J02.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agent.clock import Instant
 from agent.domain.vocabulary import ReadingContext, TriggerReason
+from hal.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

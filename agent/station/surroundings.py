@@ -1,6 +1,5 @@
 """What an EVSE is given: its hardware, its timing, and what it needs of the station around it."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
@@ -11,6 +10,7 @@ from agent.station.metering import Metering
 from agent.station.sampling import SampleIntervals
 from hal.api import ConnectorLock, PilotController
 from hal.panel import Indicator
+from hal.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """The authorisation cache: what a back-end last said of each token. Tokens are keyed without regard to case."""
 
 import sqlite3
-from dataclasses import dataclass
 from datetime import datetime
 
 from agent.domain.vocabulary import Authorization, AuthorizationStatus, IdToken, IdTokenType
+from hal.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

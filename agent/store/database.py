@@ -14,13 +14,13 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from agent.store.errors import StoreError
 from agent.store.executors import Executor, WriterThread
 from agent.store.schema import bring_up_to_date
+from hal.value import dataclass
 
 T = TypeVar("T")
 Function = Callable[[sqlite3.Connection], T]

@@ -2,13 +2,13 @@
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from agent.domain.facts import Fact, JournalRow
 from agent.store.errors import StoreError
 from agent.store.json_codec import decode, encode
+from hal.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

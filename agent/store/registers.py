@@ -1,9 +1,10 @@
 """The register table: the last energy register known of each EVSE."""
 
 import sqlite3
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+
+from hal.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """The transaction tables: the open transaction of each EVSE, and how far a back-end knows each transaction."""
 
 import sqlite3
-from dataclasses import dataclass
+
+from hal.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ reply behind junk.
 Source: Modbus application protocol V1.1b3, 6.3, 6.4, 7; serial line V1.02, 2.5.1; TCP/IP guide V1.0b, 3.1.3.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 from pymodbus.framer import FramerRTU, FramerSocket
@@ -14,6 +13,7 @@ from pymodbus.pdu import DecodePDU
 from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, ReadInputRegistersRequest
 
 from hal.api import BadFrameError
+from hal.value import dataclass
 
 Framing = Literal["rtu", "tcp"]
 

@@ -6,13 +6,13 @@ counts what is no frame, and never holds more than one frame.
 Source: facts: rapi_openevse, sections Link to Async and Get.
 """
 
-from dataclasses import dataclass
 from functools import reduce
 from operator import xor
 from typing import Final
 
 from hal.api import BadFrameError
 from hal.codecs.rapi_values import EvseState, SettingFlags, VFlags
+from hal.value import dataclass
 
 START: Final = 0x24
 END: Final = 0x0D

@@ -6,9 +6,10 @@ goes on above it.
 Source: facts lessons 52 and 57; SunSpec acc32.
 """
 
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
+
+from hal.value import dataclass
 
 DEFAULT_MAX_POWER_W = 500_000
 REGISTER_LAG_S = 5

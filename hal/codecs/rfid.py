@@ -4,8 +4,9 @@ A reader sends one UID in hexadecimal per line; case, byte order and length diff
 Source: facts: lessons_and_rules 1.8 (77).
 """
 
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from hal.value import dataclass
 
 MAX_LINE_BYTES: Final = 64
 _LINE_ENDS: Final = b"\r\n\x00\x02\x03"

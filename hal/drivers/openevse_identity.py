@@ -1,6 +1,5 @@
 """Who an OpenEVSE board is and how it is set up: asked when its line comes up, without switching anything."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
@@ -15,6 +14,7 @@ from hal.codecs.rapi import (
 )
 from hal.codecs.rapi_values import PROTECTIONS, SettingFlags, Verb
 from hal.drivers.openevse_link import OpenEvseLink
+from hal.value import dataclass
 
 _WATT_SECONDS_PER_WH: Final = 3600
 _MILLI: Final = Decimal("0.001")

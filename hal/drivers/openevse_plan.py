@@ -6,7 +6,6 @@ Source: facts: rapi_openevse, traps 1-6.
 """
 
 import math
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -19,6 +18,7 @@ from hal.codecs.rapi_values import (
     Verb,
 )
 from hal.drivers.openevse_state import OpenEvseState
+from hal.value import dataclass
 
 FAST_POLL_S: Final = 0.1
 HOLD_F_S: Final = 0.3

@@ -7,7 +7,6 @@ Source: facts: rapi_openevse; iec61851_facts, sequences 7-10 and 12.
 
 import logging
 import math
-from dataclasses import dataclass
 from typing import Final
 
 from hal.api import (
@@ -41,6 +40,7 @@ from hal.drivers.openevse_plan import (
     target,
 )
 from hal.drivers.openevse_state import OpenEvseState
+from hal.value import dataclass
 
 logger = logging.getLogger(__name__)
 

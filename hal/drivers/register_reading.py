@@ -6,11 +6,11 @@ register is read last: the sample's time is its time.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 from hal.codecs.registers import ACC32_MODULUS, Encoding, decode, decode_exponent, float32_step, scaled
 from hal.meters.register_map import RegisterMap, RegisterPoint
+from hal.value import dataclass
 
 PHASES = (1, 2, 3)
 SUNSPEC_HEADER = (0, 2)

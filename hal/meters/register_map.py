@@ -7,13 +7,14 @@ be billed from is part of the map; a model that may not is refused by name.
 import difflib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from hal.api import HardwareFault
+from hal.value import dataclass
 
 MAP_DIRECTORY = Path(__file__).parent
 DEFAULT_MAX_REGISTERS = 60

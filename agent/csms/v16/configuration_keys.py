@@ -6,10 +6,10 @@ StopTxnAlignedData (a StopTransaction carries the sample of its end alone).
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 
 from agent.domain.device_model import DeviceModel, Mutability, SetStatus, VariableKey
+from hal.value import dataclass
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,6 @@ another version) is held back until the fact that names the token; if none ever 
 
 import logging
 import math
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import assert_never
 
@@ -26,6 +25,7 @@ from agent.domain.facts import (
 )
 from agent.domain.session_state import EvseStatus
 from agent.domain.vocabulary import IdToken, StoppedReason, TriggerReason
+from hal.value import dataclass
 
 logger = logging.getLogger(__name__)
 

@@ -1,6 +1,5 @@
 """Facts and requests of the station as OCPP 2.0.1 messages. Pure: the same fact and settings give the same message."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -21,6 +20,7 @@ from agent.domain.facts import (
 )
 from agent.domain.session_state import EvseStatus, SessionState
 from agent.domain.vocabulary import IdToken, ReadingContext, StoppedReason
+from hal.value import dataclass
 
 UNAUTHORISED_ENERGY = "UnauthorisedEnergyFound"
 """Our own security event type; part 2, appendix 1 lets a vendor add some."""

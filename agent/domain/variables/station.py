@@ -1,10 +1,11 @@
 """All variables of one station, from what the installer wrote of it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from agent.domain.variable import DataType, VariableDefinition, VariableKey
 from agent.domain.variables import controllers
 from agent.domain.vocabulary import ConnectorStatus
+from hal.value import dataclass
 
 MEASURANDS = (
     "Energy.Active.Import.Register",

@@ -80,14 +80,18 @@ def test_nothing_starts_before_there_is_a_register_to_start_from() -> None:
     rig.read_meter(1000)
     rig.feed(ev.TokenPresented(DRIVER))
     rig.answer()
-    assert rig.facts[0].register_wh == 1000
+    (started,) = rig.facts
+    assert isinstance(started, TransactionStarted)
+    assert started.register_wh == 1000
 
 
 def test_a_meter_that_is_silent_from_the_start_delays_nothing_where_its_register_was_left_is_known() -> None:
     rig = SessionRig(last_register_wh=Decimal(700))
     rig.feed(answered(plugged=True), ev.FaultAppeared(Fault.METER_SILENT), ev.TokenPresented(DRIVER))
     rig.answer()
-    assert rig.facts[0].register_wh == 700
+    (started,) = rig.facts
+    assert isinstance(started, TransactionStarted)
+    assert started.register_wh == 700
 
 
 def test_energy_of_the_dead_time_is_reported_and_not_billed_to_the_driver_who_starts_at_once() -> None:
