@@ -1,0 +1,108 @@
+"""The pages name what the code has: every key, variable, fault, text, operation and fault kind."""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.config import load_config
+from agent.csms.v16.configuration_keys import FEATURE_PROFILES, VARIABLES, ConfigurationKeys
+from agent.domain.device_model import DeviceModel
+from agent.domain.error_catalogue import CATALOGUE, FaultEntry
+from agent.domain.indication import CHECKING, REJECTED, indication_for
+from agent.domain.session_state import SessionState
+from agent.domain.variables import EvseDescription, StationDescription, station_definitions
+from hal.api import Fault
+from hal.meters.register_map import parse_register_map
+from hil.bench import Bench
+from hil.control import Control
+from hil.csms.control_operations import Operations
+from hil.faults import ABSENT_KINDS, ALL_KINDS
+
+ROOT = Path(__file__).parents[1]
+Json = dict[str, Any]
+STATION = StationDescription("Maker", "Model", "1", "0.1.0", "S-1", 1, (EvseDescription(1),))
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text("utf-8")
+
+
+def rows(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith("| ")]
+
+
+def sections(node: Json, name: str = "") -> Iterator[tuple[str, Json]]:
+    """Every table of the configuration with its own keys."""
+    keys: Json = {}
+    for key, entry in node["properties"].items():
+        inner = entry.get("items", {})
+        if "properties" in entry:
+            yield from sections(entry, f"{name.strip('[]')}.{key}".strip("."))
+        elif "properties" in inner:
+            yield from sections(inner, f"[{key}]")
+        elif entry.get("type") == "object":
+            yield f"[{key}]", {}
+        else:
+            keys[key] = entry
+    if name:
+        yield f"[{name}]", keys
+
+
+SECTIONS = dict(sections(json.loads(page("agent-config.schema.json"))))
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_makers_page_has_a_row_for_every_key_and_no_other(section: str) -> None:
+    _, heading, rest = page("maker.md").partition(f"### `{section}`\n")
+    assert heading
+    named = re.findall(r"^\| `(\w+)` \|", rest.partition("\n### ")[0], re.MULTILINE)
+    assert named == list(SECTIONS[section])
+
+
+def test_the_makers_page_shows_a_good_configuration_and_a_good_register_map(tmp_path: Path) -> None:
+    station, register_map = re.findall(r"```toml\n(.*?)```", page("maker.md"), re.DOTALL)
+    (tmp_path / "password").write_text("a-password-of-16")
+    (tmp_path / "agent.toml").write_text(station.replace("/etc/pilotline/password", "password"))
+    assert load_config(tmp_path / "agent.toml").evse[0].phases == tomllib.loads(station)["station"]["phases"]
+    assert parse_register_map("example_100", register_map).bills
+
+
+def test_the_operators_page_has_every_variable_and_key() -> None:
+    told = "\n".join(rows(page("csms-operator.md")))
+    definitions = station_definitions(STATION)
+    missing = {each.key.variable for each in definitions if not re.search(rf"\b{each.key.variable}\b", told)}
+    names = {setting.key for setting in ConfigurationKeys(DeviceModel(definitions), 1)}
+    missing |= {name for name in names if not re.search(rf"\b{name}\b", told)}
+    assert not missing
+    assert set(VARIABLES) <= names
+    assert FEATURE_PROFILES == "Core,RemoteTrigger"
+
+
+@pytest.mark.parametrize(("fault", "entry"), CATALOGUE.items())
+def test_the_technicians_page_has_every_fault_and_what_it_ends(fault: Fault, entry: FaultEntry) -> None:
+    (row,) = (row for row in rows(page("technician.md")) if row.startswith(f"| `{fault.value}` |"))
+    ends, going_on = row.split("|")[3].strip().startswith("yes"), "charging goes on" in row
+    assert ends == (entry.ends_transaction is not None)
+    assert going_on != entry.blocks_power
+
+
+def test_the_technicians_page_has_every_text_with_its_light() -> None:
+    told = rows(page("technician.md"))
+    for shown in (*(indication_for(state, ()) for state in SessionState), REJECTED, CHECKING):
+        light = f"| {shown.light.value}{', blinking' if shown.blinking else ''}"
+        assert any(row.startswith(light) and f"| {shown.text}" in row for row in told), shown.text
+
+
+async def test_the_bench_page_has_every_operation_and_fault_kind() -> None:
+    text = page("bench-engineer.md")
+    refusal, _ = Control(Bench(1)).handle_line(b'{"op": "?"}')
+    operations = refusal["error"].partition("known: ")[2].split(", ")
+    assert len(operations) > 10
+    of_the_csms = [name for name in vars(Operations) if not name.startswith("_") and name != "perform"]
+    wanted = {*operations, *of_the_csms, *ALL_KINDS, *ABSENT_KINDS}
+    assert not {name for name in wanted if f"`{name}`" not in text}
