@@ -212,6 +212,48 @@ def test_a_fault_and_a_lost_board_are_published_by_name() -> None:
     play(story)
 
 
+def test_a_journal_that_fails_stops_a_running_session_within_60_seconds_and_lets_none_begin() -> None:
+    async def story(rig: EvseRig) -> None:
+        evse, board = rig.evses[1], rig.boards[1]
+
+        def is_charging() -> bool:
+            return board.closed
+
+        await charge(rig)
+        evse.post(ev.JournalHealthChanged(healthy=False))
+        await asyncio.sleep(50.0)
+        assert is_charging(), "it may be over in a moment"
+        await asyncio.sleep(10.0)
+        assert not is_charging()
+        await asyncio.sleep(5.0)
+        (ended,) = [fact for fact in rig.house.facts if isinstance(fact, TransactionEnded)]
+        assert ended.stopped_reason is StoppedReason.OTHER
+        board.car(PilotState.A)
+        board.car(PilotState.B)
+        board.car(PilotState.C)
+        await asyncio.sleep(30.0)
+        assert not is_charging()
+        evse.post(ev.JournalHealthChanged(healthy=True))
+        await asyncio.sleep(2.0)
+        assert is_charging()
+        assert len([fact for fact in rig.house.facts if isinstance(fact, TransactionStarted)]) == 2
+
+    play(story)
+
+
+def test_a_journal_that_recovers_in_time_interrupts_nothing() -> None:
+    async def story(rig: EvseRig) -> None:
+        await charge(rig)
+        for healthy in (False, False, True):
+            rig.evses[1].post(ev.JournalHealthChanged(healthy))
+            await asyncio.sleep(25.0)
+        await asyncio.sleep(120.0)
+        assert rig.boards[1].closed
+        assert not rig.boards[1].forbidden
+
+    play(story)
+
+
 def two() -> EvseRig:
     return EvseRig(2, rules=FREE)
 
