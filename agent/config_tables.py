@@ -84,11 +84,13 @@ class AuthorizationConfig:
     )
     cache_enabled: bool = _flag("remember the back-end's answers", default=True)
     cache_lifetime_s: float | None = setting(
-        Number(1, 3650 * _DAY_S, "s"), "age at which an answer is forgotten; absent = never", default=None
+        Number(1, 366 * _DAY_S, "s"), "age at which an answer is forgotten; absent = 7 days", default=None
     )
     local_pre_authorize: bool = _flag("start on a remembered answer before asking", default=True)
     local_authorize_offline: bool = _flag("use remembered answers offline", default=True)
-    stop_on_ev_side_disconnect: bool = _flag("end the transaction when the cable leaves the EV", default=True)
+    stop_on_ev_side_disconnect: bool = _flag(
+        "end the transaction when the cable leaves the EV; false is refused: not built", default=True
+    )
     stop_on_invalid_id: bool = _flag("end the transaction when the back-end refuses its token", default=True)
 
 

@@ -1,8 +1,9 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from agent.config import ConfigError
+from agent.config import ConfigError, config_json_schema
 from agent.domain.device_model import DeviceModel, VariableKey
 from agent.presets import build_device_model
 from tests.agent.installed import assert_refused, installed
@@ -60,6 +61,29 @@ def test_every_key_with_a_variable_behind_it_sets_that_variable(tmp_path: Path) 
     assert {key: built.text(*key) for key in GIVEN} == GIVEN
 
 
+NUMBERS = {
+    "authorization": ("connection_timeout_s", "cache_lifetime_s"),
+    "csms": (
+        "call_timeout_s",
+        "reconnect_min_s",
+        "reconnect_random_s",
+        "ping_interval_s",
+        "message_attempts",
+        "message_attempt_interval_s",
+    ),
+}
+
+
+@pytest.mark.parametrize("bound", ["minimum", "maximum"])
+def test_every_value_that_the_configuration_takes_is_taken_by_its_variable(tmp_path: Path, bound: str) -> None:
+    tables: Any = config_json_schema()["properties"]
+    drop_ins = [
+        f"[{section}]\n" + "".join(f"{name} = {tables[section]['properties'][name][bound]}\n" for name in names)
+        for section, names in NUMBERS.items()
+    ]
+    build_device_model(installed(tmp_path, "[csms]\nreconnect_max_s = 86400\n", *drop_ins))
+
+
 def test_no_ping_stays_no_ping(tmp_path: Path) -> None:
     assert model(tmp_path, "[csms]\nping_interval_s = 0\n").integer("OCPPCommCtrlr", "WebSocketPingInterval") == 0
 
@@ -90,7 +114,6 @@ REFUSALS = [
     ("ocpp16_keys", "HeartbeatIntervall", "300", "did you mean HeartbeatInterval?"),
     ("ocpp16_keys", "NumberOfConnectors", "2", "cannot be set"),
     ("ocpp16_keys", "HeartbeatInterval", '"often"', "no integer"),
-    ("authorization", "cache_lifetime_s", "300_000_000", "AuthCacheCtrlr.LifeTime"),
     ("authorization", "stop_on_ev_side_disconnect", "false", "is not built"),
 ]
 
