@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 LOSS_NOTICED_S = 0.05
 """A connection may refuse to send a moment before its loss is known; nothing is tried meanwhile."""
 
+FACTS_FIRST_S = 0.02
+"""A status waits this long, so that the transaction message of the same event, once durable, goes before it."""
+
 MAX_QUEUED_PER_EVSE = 16
 
 
@@ -47,6 +50,7 @@ class StatusBoard:
             queued.clear()
         queued.append(status)
         self._urgent = self._urgent or status.connector_status is ConnectorStatus.FAULTED
+        self._settled_at_s = max(self._settled_at_s, asyncio.get_running_loop().time() + FACTS_FIRST_S)
         self._changed.set()
 
     async def run(self) -> None:
