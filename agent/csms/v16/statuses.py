@@ -80,7 +80,8 @@ def unauthorised_energy(fact: UnauthorisedEnergyFound, present: EvseStatus | Non
     after = [] if present is None else evse_status(present)
     status = after[0].payload["status"] if after else STATUSES[SessionState.AVAILABLE]
     payload = _notification(fact.evse_id, status, fact.at)
-    _add_error(payload, OTHER_ERROR, UNAUTHORISED_ENERGY, f"{fact.energy_wh:f} Wh without a transaction")
+    energy_wh = round(fact.energy_wh, 3).normalize()  # a float32 register is exact, and longer than `info`
+    _add_error(payload, OTHER_ERROR, UNAUTHORISED_ENERGY, f"{energy_wh:f} Wh without a transaction")
     return [Outgoing("StatusNotification", payload), *after]
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -97,6 +98,12 @@ def test_energy_found_without_a_transaction_is_an_error_that_does_not_stand() ->
         "info": "12.5 Wh without a transaction",
     }
     assert (now.payload["errorCode"], now.payload["status"]) == ("NoError", "Finishing")
+
+
+def test_energy_found_by_a_register_with_many_digits_is_told_whole() -> None:
+    energy_wh = Decimal("98.24936371296644210815429688")
+    [found] = statuses.unauthorised_energy(replace(FOUND, energy_wh=energy_wh), None)
+    assert check_sent(found)["info"] == "98.249 Wh without a transaction"
 
 
 @pytest.mark.parametrize("present", [None, status(SessionState.UNKNOWN)])
