@@ -67,6 +67,7 @@ class ChargingStation:
         self._evses: dict[int, Evse] = {}
         self._group: asyncio.TaskGroup | None = None
         self._reset_pending = False
+        self._resetting = False
         parts.journal.on_health(self._journal_health_changed)
 
     def add(self, evses: Sequence[Evse]) -> None:
@@ -250,12 +251,12 @@ class ChargingStation:
         if kind is ResetKind.ON_IDLE and self.open_transactions():
             self._reset_pending = True
             return ResetOutcome.SCHEDULED
-        self._reset_pending = False
         self._spawn_reset(_RESET_REASONS.get(kind, StoppedReason.IMMEDIATE_RESET), REMOTE_RESET)
         return ResetOutcome.ACCEPTED
 
     def _spawn_reset(self, reason: StoppedReason, boot_reason: str) -> None:
-        if self._group is not None:
+        if self._group is not None and not self._resetting:
+            self._resetting = True
             self._group.create_task(self._reset(reason, boot_reason), name="reset")
 
     async def _reset(self, reason: StoppedReason, boot_reason: str) -> None:
@@ -263,7 +264,7 @@ class ChargingStation:
         self._parts.restart(boot_reason)
 
     async def stop_all(self, reason: StoppedReason, trigger: TriggerReason) -> None:
-        """Ask every EVSE to stop in order, and wait until all have, or the time for it is over."""
+        """Ask every EVSE to stop in order and start nothing more; wait until all have, or the time for it is over."""
         request = ev.StopRequested(reason, trigger)
         try:
             async with asyncio.timeout(STOP_TIMEOUT_S), asyncio.TaskGroup() as group:
@@ -297,6 +298,7 @@ class ChargingStation:
 
 
 async def _bring_to_rest(evse: Evse, request: ev.StopRequested) -> None:
+    evse.post(ev.OperativeChanged(operative=False))
     if evse.session.is_stoppable():
         await evse.ask(request)
     await evse.at_rest()

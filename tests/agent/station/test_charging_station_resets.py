@@ -7,7 +7,7 @@ import pytest
 
 from agent.domain.vocabulary import StoppedReason, TriggerReason
 from agent.station.charging_station import STOP_TIMEOUT_S
-from agent.station.commands import ResetKind, ResetOutcome
+from agent.station.commands import RemoteStart, ResetKind, ResetOutcome
 from tests.agent.station.station_rig import (
     CARD,
     OTHER_CARD,
@@ -17,6 +17,7 @@ from tests.agent.station.station_rig import (
     contactor_closed,
     ended,
     play,
+    plug_in,
     station_of,
     unplug,
     until,
@@ -81,6 +82,35 @@ def test_an_immediate_reset_takes_the_place_of_one_that_waits(tmp_path: Path) ->
         assert rig.restarts == 1
 
     play(tmp_path, story)
+
+
+def test_a_second_reset_while_the_first_is_under_way_adds_nothing(tmp_path: Path) -> None:
+    async def story(rig: VirtualStation) -> None:
+        await charge(rig)
+        for kind in (ResetKind.IMMEDIATE, ResetKind.SOFT):
+            assert await station_of(rig).reset(kind) is ResetOutcome.ACCEPTED
+        await come_back(rig)
+        assert rig.restarts == 1
+        assert (await ended(rig)).stop_reason == "ImmediateReset"
+
+    play(tmp_path, story)
+
+
+def test_nothing_starts_while_the_station_stops_and_it_serves_again_afterwards(tmp_path: Path) -> None:
+    async def story(rig: VirtualStation) -> None:
+        await charge(rig, 1)
+        await plug_in(rig, 2)
+        await station_of(rig).reset(ResetKind.IMMEDIATE)
+        await asyncio.sleep(0.5)
+        assert not (await station_of(rig).remote_start(RemoteStart(OTHER_CARD, evse_id=2))).accepted
+        station_of(rig).card_presented(OTHER_CARD, (2,))
+        await come_back(rig)
+        assert not contactor_closed(rig, 2)
+        assert len(rig.csms.ledger.transactions) == 1
+        station_of(rig).card_presented(OTHER_CARD, (2,))
+        await until(lambda: contactor_closed(rig, 2))
+
+    play(tmp_path, story, evses=2)
 
 
 def test_one_evse_alone_cannot_be_reset_and_nothing_happens(tmp_path: Path) -> None:
