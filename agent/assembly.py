@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 
 from transitions import Machine
@@ -86,7 +87,9 @@ class Agent:
         authorizer = Authorizer(self._database, self.device_model, self._clock)
         await authorizer.open()
         if self._config.csms.frame_log:
-            self._frames = FrameLog(self._config.station.state_dir / FRAME_LOG_NAME)
+            self._frames = FrameLog(
+                self._config.station.state_dir / FRAME_LOG_NAME, utc_offset_s=lambda: _offset_s(self._clock)
+            )
         self._build(operative, authorizer)
 
     def _build(self, operative: Availability, authorizer: Authorizer) -> None:
@@ -234,6 +237,11 @@ class Agent:
         self._database.submit(
             lambda connection: availability.put(connection, evse_id, operative=operative), _log_failure
         )
+
+
+def _offset_s(clock: Clock) -> float:
+    """How far the station's UTC is ahead of the system's, s."""
+    return (clock.now().utc - datetime.now(UTC)).total_seconds()
 
 
 def _power_w(session: ChargingSession) -> str:

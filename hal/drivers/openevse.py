@@ -114,6 +114,7 @@ class OpenEvseBoard:
         self._restart_untold = False
         """A restart that no `BoardConnected` has told yet; outlives a connection that fails in between."""
         self._silent = False
+        self._heard = False
         self._misses = 0
         self._retry_s = _FIRST_RETRY_S
 
@@ -279,7 +280,8 @@ class OpenEvseBoard:
             return
         self._silent = True
         now_s = _now_s()
-        logger.error("board lost reason=%s", reason)
+        # A board takes seconds to boot: before it was ever heard its silence is no news yet.
+        logger.log(logging.ERROR if self._heard else logging.WARNING, "board lost reason=%s", reason)
         self._emit(FaultRaised(Fault.BOARD_SILENT, reason, now_s))
         self._emit(BoardLost(reason, now_s))
 
