@@ -1,7 +1,8 @@
 """The line to an OpenEVSE board: sequence ids, one outstanding command, time limits.
 
 An order to open the contactor may overtake: it is written at once behind the outstanding command, which the firmware
-answers in order. A reply is matched by its sequence id alone; a late one matches nothing.
+answers in order. A reply is matched by its sequence id alone; a late one matches nothing. What the board says is taken
+in the order in which it was said: a report behind a reply waits until the asker has its reply.
 Source: facts: rapi_openevse, Link, Sequence id, Reply.
 """
 
@@ -29,6 +30,9 @@ class OpenEvseLink:
         self._decoder = RapiDecoder()
         self._sequence = 0
         self._waiting: dict[int, asyncio.Future[Reply]] = {}
+        self._asked: int | None = None
+        """Sequence id of the request that somebody waits for."""
+        self._taken = asyncio.Event()
         self._is_open = False
         self.late_replies = 0
         """Replies that matched no outstanding command."""
@@ -69,6 +73,7 @@ class OpenEvseLink:
                 if isinstance(frame, Reply):
                     self._match(frame)
                 else:
+                    await self._reply_taken()
                     self._on_report(frame)
 
     async def request(self, verb: Verb, *params: str) -> Reply:
@@ -77,8 +82,8 @@ class OpenEvseLink:
         Raises: PortError, BusTimeoutError, BadFrameError if the board got it damaged.
         """
         await self.settle()
-        sequence = self._send(verb, *params)
-        return await self._reply(sequence)
+        self._asked = self._send(verb, *params)
+        return await self._reply(self._asked)
 
     def order(self, verb: Verb) -> None:
         """Write a command in this very call, whatever is outstanding. Raises: PortError."""
@@ -92,6 +97,12 @@ class OpenEvseLink:
             except BadFrameError as error:
                 logger.warning("order arrived damaged error=%s", error)
 
+    async def _reply_taken(self) -> None:
+        """Let the asker run if its reply is there; takes a turn or two of the loop and no time."""
+        while self._asked in self._waiting and self._waiting[self._asked].done():
+            self._taken.clear()
+            await self._taken.wait()
+
     async def _reply(self, sequence: int) -> Reply:
         waiting = self._waiting[sequence]
         try:
@@ -101,6 +112,7 @@ class OpenEvseLink:
             raise BusTimeoutError(f"no reply within {self._reply_timeout_s} s") from error
         finally:
             self._waiting.pop(sequence, None)
+            self._taken.set()
 
     def _send(self, verb: Verb, *params: str) -> int:
         if not self._is_open:

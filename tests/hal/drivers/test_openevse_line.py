@@ -15,6 +15,7 @@ from hal.api import (
     ForbidReason,
     HostLossAction,
     PilotChanged,
+    PilotState,
     PlugInCounted,
     PowerOff,
     PowerOn,
@@ -24,6 +25,7 @@ from hal.drivers.openevse import OpenEvseBoard
 from hal.transports.memory_port import memory_pipe
 from hil.devices.openevse_board_values import BoardModel
 from hil.devices.rapi_framing import encode_frame
+from hil.devices.vehicle import VehicleModel
 from tests.hal.drivers.openevse_bench import Bench, bench, charging, now, virtual
 
 DIODE_OFF = 0x0002
@@ -202,3 +204,27 @@ def test_capabilities_say_what_the_board_does_when_linux_is_dead() -> None:
 def test_setting_that_does_not_fit_is_refused_by_name(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(settings))):
         OpenEvseBoard(memory_pipe()[0], **settings)
+
+
+@virtual
+async def test_a_report_that_comes_together_with_an_older_reply_has_the_last_word() -> None:
+    async with bench() as made:
+        await made.connected()
+        start, asked = len(made.events), len(made.heard)
+        send, said = made.board.output, bytearray()
+
+        def say_in_one_go(data: bytes) -> None:
+            said.extend(data)
+            if b"$AT" in said:
+                made.board.output = send
+                send(bytes(said))
+
+        made.board.output = say_in_one_go
+        await made.heard_command("$GS", asked)
+        made.car.plug_in(VehicleModel())
+        await made.expect(PilotChanged, since=start)
+        await asyncio.sleep(3)
+        assert said.index(b"$OK") < said.index(b"$AT")
+        pilots = [event.state for event in made.events[start:] if isinstance(event, PilotChanged)]
+        assert pilots
+        assert PilotState.A not in pilots
