@@ -19,7 +19,7 @@ from agent.systemd import Notifier
 logger = logging.getLogger(__name__)
 
 BEAT_LIMIT_S: Final = 10.0
-"""An EVSE loop that has not passed a beat for this long keeps the watchdog from being fed."""
+"""An EVSE or driver loop that has not passed a beat for this long keeps the watchdog from being fed."""
 THREAD_SWITCH_S: Final = 0.0005
 """The interpreter's 5 ms would let a journalled fact wait for the loop's other work before it reaches the disk."""
 
@@ -53,14 +53,22 @@ async def run_agent(config: AgentConfig) -> Outcome:
     gc.freeze()  # what was built so far stays: the collector need not look at it again
     notifier = Notifier()
     notifier.ready()
-    watchdog = asyncio.create_task(_feed_watchdog(notifier, agent))
+    helpers = (
+        asyncio.create_task(_feed_watchdog(notifier, agent)),
+        asyncio.create_task(_announce_stop(notifier, stop, restart)),
+    )
     try:
         await agent.run(stop)
     finally:
-        watchdog.cancel()
-        if not restart.is_set():  # systemd would end what goes on under the same process id
-            notifier.stopping()
+        for helper in helpers:
+            helper.cancel()
     return Outcome.RESTART if restart.is_set() else Outcome.STOP
+
+
+async def _announce_stop(notifier: Notifier, stop: asyncio.Event, restart: asyncio.Event) -> None:
+    await stop.wait()
+    if not restart.is_set():  # systemd would end what goes on under the same process id
+        notifier.stopping()
 
 
 async def _feed_watchdog(notifier: Notifier, agent: Agent) -> None:
@@ -70,7 +78,9 @@ async def _feed_watchdog(notifier: Notifier, agent: Agent) -> None:
     loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(interval_s)
-        late = [evse.evse_id for evse in agent.station.evses.values() if loop.time() - evse.last_beat_s > BEAT_LIMIT_S]
+        late = [
+            evse.evse_id for evse in agent.station.evses.values() if loop.time() - evse.oldest_beat_s > BEAT_LIMIT_S
+        ]
         if late:
             logger.error("watchdog not fed: no beat evses=%s", late)
         else:

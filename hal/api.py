@@ -268,6 +268,10 @@ class PilotController(Protocol):
     def capabilities(self) -> BoardCapabilities:
         """What this board can do; constant."""
 
+    @property
+    def last_beat_s(self) -> float:
+        """Monotonic time at which the driver's own loop last came round; it does so even while the board is silent."""
+
     def offer_current(self, offered_current_a: float) -> None:
         """Signal this current on the pilot, A; 0 withdraws the offer (steady +12 V, X1)."""
 

@@ -23,8 +23,8 @@ class SessionRules:
     """How long an EV may stay in C after the offer is withdrawn. Source: IEC 61851-1 Table A.6, sequence 10.2."""
     opening_timeout_s: float = 2.0
     final_reading_timeout_s: float = 1.5
-    journal_grace_s: float = 55.0
-    """A running session is stopped this long after the journal failed (at most 60 s)."""
+    journal_grace_s: float = 50.0
+    """A running session is asked to stop this long after the journal failed; its EV has 6 s more, 60 s are allowed."""
     free_vend: IdToken | None = None
     has_lock: bool = False
     resume_after_power_loss: bool = False

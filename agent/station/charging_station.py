@@ -250,6 +250,8 @@ class ChargingStation:
             return ResetOutcome.REJECTED
         if kind is ResetKind.ON_IDLE and self.open_transactions():
             self._reset_pending = True
+            for evse in self._evses.values():
+                evse.post(ev.OperativeChanged(operative=False))  # what runs goes on; nothing new may put the reset off
             return ResetOutcome.SCHEDULED
         self._spawn_reset(_RESET_REASONS.get(kind, StoppedReason.IMMEDIATE_RESET), REMOTE_RESET)
         return ResetOutcome.ACCEPTED

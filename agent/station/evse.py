@@ -7,7 +7,6 @@ only, so a hung loop loses power by itself.
 
 import asyncio
 import logging
-from decimal import Decimal
 from typing import Final, assert_never
 
 from agent.clock import Clock, Instant
@@ -24,12 +23,12 @@ from agent.domain.vocabulary import ReadingContext
 from agent.station.board_events import BoardTranslator
 from agent.station.commands import UnlockOutcome
 from agent.station.driver_panel import DriverPanel
+from agent.station.inbox_items import Beat, Kept, NewLimit, Question
 from agent.station.offer import HeldOffer
 from agent.station.sampling import SampleSchedule, SampleWanted
 from agent.station.supply import Supply
 from agent.station.surroundings import EvseDevices, EvseTiming, FactStore, Surroundings
 from hal.api import BoardEvent, OfferConfirmed
-from hal.value import dataclass
 
 logger = logging.getLogger(__name__)
 
@@ -39,27 +38,7 @@ STATE_SAVE_INTERVAL_S: Final = 5.0
 UNLOCK_TIMEOUT_S: Final = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Beat:
-    """The loop is to renew its permission."""
-
-
-@dataclass(slots=True)
-class _NewLimit:
-    """The supply has told another limit; the latest counts."""
-
-    limit_a: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """An event whose sender waits for `Respond`."""
-
-    event: ev.Event
-    answer: "asyncio.Future[act.Respond]"
-
-
-_Item = ev.Event | BoardEvent | SampleWanted | _Beat | _NewLimit | _Question
+_Item = ev.Event | BoardEvent | SampleWanted | Beat | NewLimit | Question
 
 
 class Evse:
@@ -91,16 +70,14 @@ class Evse:
         self._offer = HeldOffer(restored.offered_current_a if restored else 0.0)
         self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
         self._permitted = False
-        self._new_limit: _NewLimit | None = None
+        self._new_limit: NewLimit | None = None
         self._panel = DriverPanel(devices.indicator)
         self._since = 0
         self._due: list[SampleWanted] = []
         self._schedule = SampleSchedule()
-        self._early: list[ev.Event | _Question] = []
+        self._early: list[ev.Event | Question] = []
         """Tokens and requests that came before the meter's first answer; they wait for it."""
-        self._saved_at_s = 0.0
-        self._noted_wh: Decimal | None = None
-        self._proven: str | None = None
+        self._kept = Kept()
         self._published: tuple[object, ...] | None = None
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._group: asyncio.TaskGroup | None = None
@@ -117,8 +94,13 @@ class Evse:
     async def ask(self, event: ev.Event) -> act.Respond:
         """Put a request into the inbox and wait for its answer."""
         answer: asyncio.Future[act.Respond] = asyncio.get_running_loop().create_future()
-        self._inbox.put_nowait(_Question(event, answer))
+        self._inbox.put_nowait(Question(event, answer))
         return await answer
+
+    @property
+    def oldest_beat_s(self) -> float:
+        """When this loop or its board's driver last came round, whichever is longer ago."""
+        return min(self.last_beat_s, self.board.last_beat_s)
 
     async def at_rest(self) -> None:
         """Wait until nothing is being ended here."""
@@ -167,19 +149,19 @@ class Evse:
     def _take(self, item: _Item) -> None:
         now = self._clock.now()
         match item:
-            case ev.TokenPresented() | ev.AuthorizationAnswered() | _Question(event=ev.RemoteStartRequested()) if (
+            case ev.TokenPresented() | ev.AuthorizationAnswered() | Question(event=ev.RemoteStartRequested()) if (
                 self.session.awaits_register
             ):
                 self._early.append(item)
-            case _Beat():
+            case Beat():
                 self._on_beat(now)
-            case _NewLimit():
+            case NewLimit():
                 self._new_limit = None
                 self._take_limit(item.limit_a, now)
             case SampleWanted():
                 self._due.append(item)
                 self.metering.read_now()
-            case _Question(event, answer):
+            case Question(event, answer):
                 response = self._handle(event, now)
                 if not answer.done():
                     answer.set_result(response or act.Respond(accepted=False, reason="not possible now"))
@@ -197,7 +179,7 @@ class Evse:
                 self._inbox.put_nowait(waiting)
 
     def _beat(self) -> None:
-        self._inbox.put_nowait(_Beat())
+        self._inbox.put_nowait(Beat())
         asyncio.get_running_loop().call_later(self._timing.beat_s, self._beat)
 
     def _on_beat(self, now: Instant) -> None:
@@ -291,7 +273,7 @@ class Evse:
                     assert_never(action)
         if facts:
             self._facts.record(self.evse_id, tuple(facts), self.session.recorder.state)
-            self._saved_at_s = now.monotonic_s
+            self._kept.saved_at_s = now.monotonic_s
         return response
 
     def _ask_authorization(self, question: act.AskAuthorization) -> None:
@@ -319,20 +301,20 @@ class Evse:
     def _save_proof(self, now: Instant) -> None:
         """Keep the first proof of a transaction's plug-in at once: without it a restart could not go on with it."""
         state = self.session.recorder.state
-        if state is not None and state.transaction_id != self._proven:
-            self._proven = state.transaction_id
-            self._saved_at_s = now.monotonic_s
+        if state is not None and state.transaction_id != self._kept.proven:
+            self._kept.proven = state.transaction_id
+            self._kept.saved_at_s = now.monotonic_s
             self._facts.record(self.evse_id, (), state)
 
     def _save_state(self, now: Instant) -> None:
         state = self.session.recorder.state
         if state is None:
             accounted_wh = self.session.accounted_register_wh
-            if accounted_wh is not None and accounted_wh != self._noted_wh:
-                self._noted_wh = accounted_wh
+            if accounted_wh is not None and accounted_wh != self._kept.noted_wh:
+                self._kept.noted_wh = accounted_wh
                 self._facts.note_register(self.evse_id, accounted_wh)
-        elif now.monotonic_s - self._saved_at_s >= STATE_SAVE_INTERVAL_S:
-            self._saved_at_s = now.monotonic_s
+        elif now.monotonic_s - self._kept.saved_at_s >= STATE_SAVE_INTERVAL_S:
+            self._kept.saved_at_s = now.monotonic_s
             self._facts.record(self.evse_id, (), state)
 
     # ------------------------------------------------------------------ what others see
@@ -384,7 +366,7 @@ class Evse:
         if self._new_limit is not None:
             self._new_limit.limit_a = current_a
         elif current_a != self.session.limit_a:
-            self._new_limit = _NewLimit(current_a)
+            self._new_limit = NewLimit(current_a)
             self._inbox.put_nowait(self._new_limit)
 
     def _take_limit(self, told_a: float, now: Instant) -> None:

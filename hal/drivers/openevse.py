@@ -110,18 +110,22 @@ class OpenEvseBoard:
         self._emit: Callable[[BoardEvent], None] = _nobody_listens
         self._wake = asyncio.Event()
         self._lease_timer: asyncio.TimerHandle | None = None
-        self._rebooted = False
-        self._restart_untold = False
-        """A restart that no `BoardConnected` has told yet; outlives a connection that fails in between."""
-        self._silent = False
-        self._heard = False
+        self._rebooted = self._restart_untold = False
+        """The second: a restart that no `BoardConnected` told yet; it outlives a connection that fails in between."""
+        self._silent = self._heard = False
         self._misses = 0
         self._retry_s = _FIRST_RETRY_S
+        self._beat_s = 0.0
 
     @property
     def capabilities(self) -> BoardCapabilities:
         """What this board can do; constant."""
         return self._capabilities
+
+    @property
+    def last_beat_s(self) -> float:
+        """When the loop that owns the line last came round."""
+        return self._beat_s
 
     def offer_current(self, offered_current_a: float) -> None:
         """Offer this current while permission lasts, A, rounded down; below 6 A withdraw the offer (`$FS`)."""
@@ -148,6 +152,7 @@ class OpenEvseBoard:
         """Own the line for ever: reopen it, poll it, report through `emit`; returns only on cancellation."""
         self._emit = emit
         while True:
+            self._beat_s = _now_s()
             try:
                 await self._talk()
             except* HalError as errors:
@@ -177,6 +182,7 @@ class OpenEvseBoard:
                 await asyncio.sleep(_AFTER_ERROR_S)
 
     async def _work_once(self) -> None:
+        self._beat_s = _now_s()
         await self._link.settle()
         if self._restart_untold:
             self._rebooted = False

@@ -159,6 +159,7 @@ class V16Adapter:
         if self._told is None or self._told[0] != fact:
             present = self._commands.evse_status(fact.evse_id)
             self._told = (fact, messages.fact_messages(fact, at_csms, self._model, present))
+            self._numbers.awaited = any(outgoing.action == "StartTransaction" for outgoing in self._told[1])
         return [messages.addressed(outgoing, at_csms.csms_transaction_id) for outgoing in self._told[1]]
 
     def read_fact_answer(self, fact: Fact, action: str, payload: Payload) -> FactAnswer:

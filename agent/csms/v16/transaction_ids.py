@@ -27,9 +27,12 @@ class GivenNumbers:
     def __init__(self, journal: TransactionIds) -> None:
         self._journal = journal
         self._recent: dict[int, str] = {}
+        self.awaited = False
+        """A StartTransaction is under way, so a number that is not known yet may be just about to be."""
 
     def note(self, csms_transaction_id: int, transaction_id: str) -> None:
         """The back-end has just given this number."""
+        self.awaited = False
         self._recent[csms_transaction_id] = transaction_id
         if len(self._recent) > _REMEMBERED:
             del self._recent[next(iter(self._recent))]
@@ -39,7 +42,7 @@ class GivenNumbers:
         waited_s = 0.0
         while True:
             known = self._recent.get(csms_transaction_id) or self._journal.transaction_of_csms_id(csms_transaction_id)
-            if known is not None or waited_s >= PATIENCE_S:
+            if known is not None or not self.awaited or waited_s >= PATIENCE_S:
                 return known
             await asyncio.sleep(_STEP_S)
             waited_s += _STEP_S

@@ -79,7 +79,7 @@ def test_unavailability_takes_back_an_authorisation_that_waits_for_a_car() -> No
 def test_a_broken_journal_stops_the_running_session_within_a_minute() -> None:
     rig = SessionRig().charging()
     rig.feed(ev.JournalHealthChanged(False))
-    rig.wait(54.0)
+    rig.wait(49.0)
     assert rig.stands(S.CHARGING)
     rig.feed(ev.JournalHealthChanged(False))
     rig.wait(1.1)

@@ -68,6 +68,10 @@ class LeasedBoard:
         self._emit: Callable[[BoardEvent], None] = lambda _: None
 
     @property
+    def last_beat_s(self) -> float:
+        return now_s()
+
+    @property
     def offered_a(self) -> float:
         return self.offers[-1][1] if self.offers else 0.0
 

@@ -246,7 +246,7 @@ def test_a_journal_that_recovers_in_time_interrupts_nothing() -> None:
         await charge(rig)
         for healthy in (False, False, True):
             rig.evses[1].post(ev.JournalHealthChanged(healthy))
-            await asyncio.sleep(25.0)
+            await asyncio.sleep(20.0)
         await asyncio.sleep(120.0)
         assert rig.boards[1].closed
         assert not rig.boards[1].forbidden

@@ -259,3 +259,14 @@ async def test_ev_stopped_with_a_contactor_that_stays_closed_is_opened_by_comman
         off = await made.expect(PowerOff, since=start)
         assert off.at_s - asked_s <= made.driver.capabilities.opening_time_s + 0.2
         assert "$FD" in made.commands()
+
+
+@virtual
+async def test_the_driver_beats_while_its_board_is_silent_and_while_the_line_is_gone() -> None:
+    async with bench() as made:
+        await made.connected()
+        made.line.cut()
+        await made.expect(BoardLost)
+        for _ in range(6):
+            await asyncio.sleep(10)
+            assert now() - made.driver.last_beat_s < 10

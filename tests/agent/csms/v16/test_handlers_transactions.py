@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from agent.csms.adapter import Payload
+from agent.domain.delivery import TransactionAtCsms
 from agent.domain.vocabulary import IdToken, IdTokenType
 from agent.station.commands import RemoteStart
 from hal.api import Fault
@@ -75,6 +76,8 @@ async def test_a_number_that_no_transaction_has_stops_nothing() -> None:
 async def test_a_number_counts_from_the_answer_that_gave_it_even_if_that_is_still_being_taken_in() -> None:
     rig = Rig()
     rig.station.occupy(1, "tx-1")
+    assert await rig.ask("RemoteStopTransaction", {"transactionId": 7}) == REJECTED
+    rig.adapter.fact_requests(started("tx-1"), TransactionAtCsms())
     stopping = asyncio.create_task(rig.ask("RemoteStopTransaction", {"transactionId": 7}))
     await asyncio.sleep(0)
     rig.adapter.read_fact_answer(started("tx-1"), "StartTransaction", {"transactionId": 7})
