@@ -34,7 +34,10 @@ async def main() -> None:
         while journal.prefetched_count and (row := await journal.next_row()):
             print(row.fact.seq_no, flush=True)
             journal.acknowledge(row)
-    await asyncio.sleep(60)
+    while True:
+        row = await journal.next_row()
+        print(row.fact.seq_no, flush=True)
+        journal.acknowledge(row)
 
 asyncio.run(main())
 """
