@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from tests.fakes.real_station import RealStation
 from tests.fakes.told_energy import told_energy
+from tests.kill.deliveries import TRANSACTION_ACTIONS, Deliveries
 
 TOKEN: Final = "04A11CE0"
 SETTLE_S: Final = 30.0
@@ -23,6 +24,10 @@ CONTACTOR_S: Final = 4.0
 TRIES: Final = 4
 UNSEEN_STEPS: Final = frozenset({"starting", "leaving"})
 """Killed here, the transaction may end without proof of the same plug-in, with the last stored register."""
+LATE_S: Final = (0.05, 0.3)
+"""How long a slow back-end lets a message of a transaction wait for its answer."""
+PROMPT_EVERY: Final = 3
+"""In every third session the back-end answers at once."""
 READOPTED_S: Final = 1.5
 """From the restart until the board has been asked and decided about."""
 
@@ -41,6 +46,9 @@ class Killings:
     unseen: int = 0
     """Kills after which nothing may prove whose the last energy was."""
     unauthorised: dict[str, Decimal] = field(default_factory=dict)
+    unanswered: int = 0
+    """Kills while a message of a transaction waited for its answer."""
+    deliveries: Deliveries = field(default_factory=Deliveries)
 
     @property
     def kills(self) -> int:
@@ -61,6 +69,7 @@ class Killer:
         self._moved = asyncio.Event()
         self._heard_s = 0.0
         self._status = ""
+        self._late_s = 0.0
         station.saw_event = self._event
         station.saw_frame = self._frame
 
@@ -74,6 +83,7 @@ class Killer:
         self._moved.set()
 
     def _frame(self, frame: Json) -> None:
+        self.done.deliveries.take(frame)
         self._moved.set()
         self._heard_s = asyncio.get_running_loop().time()
         if (frame.get("direction"), frame.get("action"), frame.get("kind")) == ("in", "StatusNotification", "call"):
@@ -101,6 +111,8 @@ class Killer:
             ("draining the queue", self._online, 0.8),
             ("leaving", self._plug_out, 0.6),
         ]
+        prompt = self.done.sessions % PROMPT_EVERY == PROMPT_EVERY - 1
+        await self._answer_late(0.0 if prompt else self._dice.uniform(*LATE_S))
         chosen = set(self._dice.sample(range(len(steps)), min(kills, len(steps))))
         self.done.sessions += 1
         for number, (name, act, longest_s) in enumerate(steps):
@@ -110,12 +122,13 @@ class Killer:
         await self.settle()
 
     async def _kill(self, step: str, longest_s: float) -> None:
-        await asyncio.sleep(self._dice.uniform(0.0, longest_s))  # the random moment
+        await self._random_moment(longest_s)
         agent = self._station.agent
         self.done.unseen += step in UNSEEN_STEPS
         charging = step.startswith("charging") and await self._is_charging()
         if agent.running:
             self.done.by_step[step] += 1
+            self.done.unanswered += self.done.deliveries.is_waiting
         await agent.end(signal.SIGKILL)
         self._shown = ""
         edges = self._edges
@@ -124,6 +137,19 @@ class Killer:
             await asyncio.sleep(READOPTED_S)
             if self._edges != edges:
                 self.done.chatter.append(f"kill {self.done.kills} while {step}: {self._edges - edges} edges")
+
+    async def _random_moment(self, longest_s: float) -> None:
+        """Any moment of the step; if the back-end is slow, every other time one between a message and its answer."""
+        if self._late_s and self._dice.random() < 1 / 2 and await self.until(self._is_waiting, longest_s):
+            await asyncio.sleep(self._dice.uniform(0.0, self._late_s))
+            return
+        await asyncio.sleep(self._dice.uniform(0.0, longest_s))
+
+    async def _answer_late(self, delay_s: float) -> None:
+        """Let every message of a transaction wait so long for its answer from now on."""
+        self._late_s = delay_s
+        for action in TRANSACTION_ACTIONS:
+            await self._station.csms.ask("script", action=action, behaviour={"delay_s": delay_s})
 
     async def until(self, holds: Callable[[], Awaitable[bool]], limit_s: float) -> bool:
         """Wait for something that only the other processes can bring; False if it does not come."""
@@ -135,6 +161,9 @@ class Killer:
         except TimeoutError:
             return False
         return True
+
+    async def _is_waiting(self) -> bool:
+        return self.done.deliveries.is_waiting
 
     async def _is_charging(self) -> bool:
         return self._closed and self._shown == "Charging"

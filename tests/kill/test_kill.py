@@ -43,12 +43,15 @@ def judge(version: str, done: Killings, ledger: Json, metered_wh: Decimal) -> No
     reported_wh = sum(done.unauthorised.values(), Decimal(0))
     print(f"\nOCPP {version}: {done.kills} kills in {done.sessions} sessions: {dict(done.by_step)}")  # noqa: T201
     print(  # noqa: T201
-        f"{len(transactions)} transactions, {ledger['repeats']} messages repeated, {done.closings} closings; "
+        f"{len(transactions)} transactions, {ledger['repeats']} messages repeated {dict(done.deliveries.repeated)}, "
+        f"{done.unanswered} kills between message and answer, {done.closings} closings; "
         f"billed {billed_wh} + reported {reported_wh} of {metered_wh} Wh, "
         f"{done.unseen} ends without proof; chatter: {done.chatter or 'none'}"
     )
     assert ledger["problems"] == []
     assert ledger["conflicts"] == 0
+    assert done.deliveries.repeated.total() == ledger["repeats"]  # told by content, and by key: the same
+    assert done.deliveries.unanswered.total() <= ledger["repeats"]
     assert all(each["whole"] for each in transactions), transactions
     assert len(transactions) >= done.sessions
     told_wh = billed_wh + reported_wh
@@ -58,7 +61,7 @@ def judge(version: str, done: Killings, ledger: Json, metered_wh: Decimal) -> No
     assert not done.chatter
 
 
-async def _both_versions(directory: Path, kills: int, seed: int) -> None:
+async def _both_versions(directory: Path, kills: int, seed: int) -> list[Killings]:
     """Two stations at once: most of the time is spent waiting."""
     versions = ("1.6", "2.0.1")
     for version in versions:
@@ -66,6 +69,7 @@ async def _both_versions(directory: Path, kills: int, seed: int) -> None:
     results = await asyncio.gather(*(kill(directory / v, v, kills // 2, seed + i) for i, v in enumerate(versions)))
     for version, (done, ledger, metered_wh) in zip(versions, results, strict=True):
         judge(version, done, ledger, metered_wh)
+    return [done for done, _ledger, _metered_wh in results]
 
 
 async def test_ten_kills_leave_the_books_right(tmp_path: Path) -> None:
@@ -76,4 +80,6 @@ async def test_ten_kills_leave_the_books_right(tmp_path: Path) -> None:
 async def test_two_hundred_kills_leave_the_books_right(tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(10_000)
     print(f"\nseed {seed}")  # noqa: T201
-    await _both_versions(tmp_path, 200, seed)
+    for done in await _both_versions(tmp_path, 200, seed):
+        assert done.unanswered >= 3
+        assert done.deliveries.repeated["StartTransaction"] + done.deliveries.repeated["TransactionEvent"] >= 1
