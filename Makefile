@@ -24,10 +24,10 @@ format: $(READY) ## format all code
 	$(BIN)/ruff check --fix-only && $(BIN)/ruff format
 
 test: $(READY) ## unit and story tests
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
 test-slow: $(READY) ## tests that take minutes: kills, long random sequences
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -n 4 --dist worksteal -m slow
 
 demo: $(READY) ## one charging session, live; OCPP=1.6 or 2.0.1; KEEP=1 leaves it running
 	$(BIN)/pilotline-bench demo --ocpp $(OCPP) $(if $(KEEP),--keep)

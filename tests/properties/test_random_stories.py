@@ -38,7 +38,7 @@ quick = settings(
     phases=[Phase.explicit, Phase.generate],  # shrinking a story takes minutes: that is for the thorough profile
     suppress_health_check=list(HealthCheck),
 )
-thorough = settings(max_examples=120, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+thorough = settings(max_examples=60, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("version", VERSIONS)
