@@ -1,5 +1,6 @@
 """Who an OpenEVSE board is and how it is set up: asked when its line comes up, without switching anything."""
 
+import asyncio
 from decimal import Decimal
 from typing import Final
 
@@ -12,12 +13,14 @@ from hal.codecs.rapi import (
     SettingsReply,
     StateReply,
 )
-from hal.codecs.rapi_values import PROTECTIONS, SettingFlags, Verb
+from hal.codecs.rapi_values import PROTECTIONS, EvseState, SettingFlags, Verb
 from hal.drivers.openevse_link import OpenEvseLink
 from hal.value import dataclass
 
 _WATT_SECONDS_PER_WH: Final = 3600
 _MILLI: Final = Decimal("0.001")
+_LOOKS: Final = 10
+_LOOK_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ async def identify(link: OpenEvseLink) -> Identity:
     settings = SettingsReply.from_params(accepted(await link.request(Verb.GET_SETTINGS)))
     currents = CurrentRangeReply.from_params(accepted(await link.request(Verb.GET_CURRENT_RANGE)))
     heartbeat = await link.request(Verb.GET_HEARTBEAT)
-    state = StateReply.from_params(accepted(await link.request(Verb.GET_STATE)))
+    state = await _state(link)
     energy = await link.request(Verb.GET_ENERGY)
     if not version:
         raise BadFrameError("no firmware version")
@@ -55,6 +58,16 @@ async def identify(link: OpenEvseLink) -> Identity:
         state=state,
         plug_in=plug_in_counter(EnergyReply.from_params(energy.params), state.elapsed_s) if energy.ok else None,
     )
+
+
+async def _state(link: OpenEvseLink) -> StateReply:
+    """State once the board has looked at its pilot: in its first tenths of a second it does not know of a car."""
+    for _ in range(_LOOKS):
+        state = StateReply.from_params(accepted(await link.request(Verb.GET_STATE)))
+        if state.state is not EvseState.UNKNOWN:
+            break
+        await asyncio.sleep(_LOOK_S)
+    return state
 
 
 def protections_off(flags: SettingFlags) -> tuple[str, ...]:

@@ -228,3 +228,18 @@ async def test_a_report_that_comes_together_with_an_older_reply_has_the_last_wor
         pilots = [event.state for event in made.events[start:] if isinstance(event, PilotChanged)]
         assert pilots
         assert PilotState.A not in pilots
+
+
+@virtual
+async def test_a_board_that_has_just_started_is_asked_until_it_knows_of_its_car() -> None:
+    async with bench() as made:
+        await made.connected()
+        made.car.plug_in(VehicleModel())
+        await made.expect(PilotChanged)
+        made.kill_driver()
+        made.board.reset()
+        while not made.board.control.running:  # noqa: ASYNC110 - the board tells nobody in memory
+            await asyncio.sleep(0.01)
+        made.events.clear()
+        made.start_driver(OpenEvseBoard(made.line))
+        assert (await made.connected()).status.pilot is PilotState.B
