@@ -128,6 +128,8 @@ class Agent:
     def _evse(self, evse_id: int, hardware: EvseHardware, machine: Machine, operative: Availability) -> Evse:
         evse_config = next(evse for evse in self._config.evse if evse.id == evse_id)
         last = self.journal.last_register(evse_id)
+        if last is not None:
+            hardware.meter.restore_total(last.register_wh)
         session = ChargingSession(
             evse_id,
             self._session_rules(),

@@ -344,5 +344,8 @@ class EnergyMeter(Protocol):
     def errors(self) -> LinkErrors:
         """Errors of this device so far."""
 
+    def restore_total(self, energy_import_wh: Decimal) -> None:
+        """Tell the total known before a restart, ahead of the first read: a register that wraps goes on above it."""
+
     async def read(self) -> MeterReading:
         """Take one fresh sample. Raises: HalError."""

@@ -25,7 +25,7 @@ from agent.domain.vocabulary import (
     TriggerReason,
     TxPoint,
 )
-from hal.api import MeterReading, PlugInCounter
+from hal.api import MeterReading, PlugInCounter, Quality
 from hal.value import dataclass
 
 DEFAULT_START_POINTS = frozenset({TxPoint.POWER_PATH_CLOSED})
@@ -117,6 +117,10 @@ class TransactionRecorder:
 
         `is_ours`: False while nobody knows whether the open transaction goes on: then it is not told.
         """
+        known_wh = self.state.last_register_wh if self.state is not None else None
+        if known_wh is not None and reading.energy_import_wh is not None and reading.energy_import_wh < known_wh:
+            # Another meter than the one that this transaction began on: its register is no energy of this transaction.
+            reading = replace(reading, energy_import_wh=None, quality=Quality.NO_ENERGY)
         self.last_reading = reading
         if reading.energy_import_wh is not None:
             self.register_wh = reading.energy_import_wh

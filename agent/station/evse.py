@@ -292,7 +292,8 @@ class Evse:
     def _tell_due_samples(self, event: ev.MeterSampled, now: Instant) -> None:
         due, self._due = self._due, []
         for wanted in due:
-            sample = Sample(wanted.context, event.reading, self._offer.commanded_a)
+            reading = self.session.recorder.last_reading or event.reading  # as the recorder believes it
+            sample = Sample(wanted.context, reading, self._offer.commanded_a)
             if self.session.recorder.is_open:
                 self._perform(self.session.handle(ev.SampleDue(sample, wanted.trigger), now), now)
             else:

@@ -15,6 +15,8 @@ DEFAULT_MAX_POWER_W = 500_000
 REGISTER_LAG_S = 5
 """A meter may bring its register up to date this much later than it is asked."""
 _SECONDS_PER_HOUR = 3600
+_MOST_WHILE_AWAY_WH = Decimal(50_000_000)
+"""More energy than any EVSE delivers while this software is not running."""
 
 
 class Refusal(Enum):
@@ -89,6 +91,8 @@ class RegisterContinuity:
         turns = self._known_total_wh // modulus_wh
         if turns * modulus_wh + energy_wh < self._known_total_wh:
             turns += 1
+        if turns * modulus_wh + energy_wh - self._known_total_wh > _MOST_WHILE_AWAY_WH:
+            return Decimal(0)  # no accumulator that passed its modulus, but another meter
         return turns * modulus_wh
 
     def _believe(self, energy_wh: Decimal, at_s: float, wrapped_wh: Decimal) -> Decimal:

@@ -18,7 +18,7 @@ from agent.domain.vocabulary import (
     TxPoint,
 )
 from hal.api import Quality
-from tests.agent.domain.session_rig import DRIVER, SessionRig, check_facts, of, reading, stop
+from tests.agent.domain.session_rig import DRIVER, SessionRig, check_facts, ended, of, reading, stop
 
 PERIODIC = TriggerReason.METER_VALUE_PERIODIC
 
@@ -113,3 +113,14 @@ def test_a_remote_start_that_was_authorised_is_told_as_one() -> None:
     rig.feed(ev.AuthorizationAnswered(question.session_number, DRIVER, accepted, question.remote_start_id))
     (started,) = of(TransactionStarted, rig.facts)
     assert (started.trigger, started.remote_start_id) == (TriggerReason.REMOTE_START, 7)
+
+
+def test_another_meter_in_mid_transaction_is_no_energy_of_it() -> None:
+    rig = SessionRig().charging()
+    rig.read_meter(5000)
+    rig.read_meter(12)
+    rig.feed(stop())
+    rig.feed(ev.EvStoppedRequestingPower(), ev.PowerTurnedOff())
+    rig.read_meter(13)
+    assert ended(rig).register_wh == 5000
+    assert all(sample.reading.energy_import_wh is None for sample in ended(rig).samples)

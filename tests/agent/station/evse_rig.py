@@ -120,6 +120,9 @@ class RigMeter:
         self.follows = True
         self._drawn_a = 0.0
 
+    def restore_total(self, energy_import_wh: Decimal) -> None:
+        self.register_wh = max(self.register_wh, energy_import_wh)
+
     async def read(self) -> MeterReading:
         if self.hangs:
             await asyncio.Event().wait()

@@ -90,3 +90,9 @@ def test_believed_totals_never_fall_and_never_outrun_the_power(steps: list[tuple
             believed.append((now_s, verdict))
     for (before_s, before), (after_s, after) in pairwise(believed):
         assert 0 <= after - before <= D(22_000) * D(after_s - before_s + 5) / 3600 + D("0.001")
+
+
+def test_a_register_far_below_the_last_total_after_a_restart_is_another_meter_and_no_wrap() -> None:
+    rule = RegisterContinuity()
+    rule.restore(Decimal(1_000_000))
+    assert rule.judge(RegisterSample(Decimal(5), 0.0, modulus_wh=Decimal(2**32))) == 5
