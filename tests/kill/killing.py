@@ -44,7 +44,7 @@ class Killings:
     chatter: list[str] = field(default_factory=list)
     """Contactor edges after a kill in the middle of charging: there should be none."""
     unseen: int = 0
-    """Kills after which nothing may prove whose the last energy was."""
+    """Kills after which nothing may prove whose the last energy was, and closings that no agent had an eye on."""
     unauthorised: dict[str, Decimal] = field(default_factory=dict)
     unanswered: int = 0
     """Kills while a message of a transaction waited for its answer."""
@@ -78,6 +78,7 @@ class Killer:
             self._closed = event["closed"]
             self._edges += 1
             self.done.closings += self._closed
+            self.done.unseen += self._closed and not self._shown
         if event["event"] == "indication":
             self._shown = event["text"]
         self._moved.set()

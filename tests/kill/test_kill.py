@@ -57,7 +57,7 @@ def judge(version: str, done: Killings, ledger: Json, metered_wh: Decimal) -> No
     told_wh = billed_wh + reported_wh
     assert told_wh <= metered_wh + len(transactions)
     let_go_wh = THRESHOLD_WH * done.unseen + 3 * len(transactions)
-    assert told_wh >= metered_wh - let_go_wh
+    assert told_wh >= metered_wh - let_go_wh, transactions
     assert not done.chatter
 
 
