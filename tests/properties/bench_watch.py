@@ -49,6 +49,8 @@ class _Evse:
     """The last command was one that says what to offer."""
     standing: dict[str, float] = field(default_factory=dict)
     registers: list[tuple[float, Decimal]] = field(default_factory=list)
+    disturbed_s: list[float] = field(default_factory=list)
+    """When the station could not reach the board or the meter, or the contactor did not obey."""
     losses: int = 0
     closings: int = 0
 
@@ -128,6 +130,8 @@ class BenchWatch:
         if not lost and evse.out_of_reach:
             evse.reachable_since_s = self._now_s
         evse.out_of_reach = lost
+        if lost or "meter_silent" in self.faults[number] or _welded(evse):
+            evse.disturbed_s.append(self._now_s)
 
     def _conditions(self, number: int, evse: _Evse) -> dict[str, float]:
         """Conditions that hold now, with the time they may last; what ceased to hold is forgotten."""
@@ -164,6 +168,10 @@ class BenchWatch:
     def note(self, text: str) -> None:
         """Keep a violation."""
         self.violations.append(f"{self._now_s:.3f} s: {text}")
+
+    def is_undisturbed(self, number: int, from_s: float, until_s: float) -> bool:
+        """True if the station could see and steer this EVSE all the time between."""
+        return not any(from_s <= at_s <= until_s for at_s in self.evses[number].disturbed_s)
 
     def register_at(self, number: int, at_s: float) -> Decimal:
         """Register of the meter at the last look before `at_s`."""

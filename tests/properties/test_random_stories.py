@@ -67,6 +67,7 @@ def test_the_player_and_the_watch_see_an_everyday_session(version: str) -> None:
     assert transaction.energy_wh is not None
     assert transaction.energy_wh > 150
     assert player.watch.evses[1].closings == 1
+    assert player.watch.is_undisturbed(1, player.watch.evses[1].registers[0][0] + 5.0, float("inf"))
 
 
 @pytest.mark.parametrize("kind", ["ground", "rcd_ac", "diode", "over_temperature"])

@@ -14,6 +14,9 @@ WHOLE_WH: Final = Decimal(1)
 THRESHOLD_WH: Final = Decimal(20)
 """Energy below this, found after the board was out of reach, is let go."""
 
+NEARBY_S: Final = 2.0
+"""A disturbance this long before the start or after the end may still touch a transaction's registers."""
+
 
 def findings(player: Player) -> list[str]:
     """Every claim that does not hold, in words; empty if all is well."""
@@ -57,12 +60,13 @@ def _of_energy(player: Player, number: int) -> list[str]:
 def _of_transaction(player: Player, number: int, transaction: LogicalTransaction) -> list[str]:
     if transaction.energy_wh is None or transaction.started_at is None or transaction.ended_at is None:
         return [f"transaction {transaction.transaction_id} has no energy"]
-    start_wh = player.watch.register_at(number, _loop_time(transaction.started_at))
-    end_wh = player.watch.register_at(number, _loop_time(transaction.ended_at) + 1)
-    counted_wh = end_wh - start_wh
-    if transaction.energy_wh > counted_wh + 2 * WHOLE_WH + THRESHOLD_WH:
-        return [f"transaction {transaction.transaction_id} bills {transaction.energy_wh} of {counted_wh} Wh counted"]
-    return []
+    start_s, end_s = _loop_time(transaction.started_at), _loop_time(transaction.ended_at)
+    counted_wh = player.watch.register_at(number, end_s + 1) - player.watch.register_at(number, start_s)
+    books = f"transaction {transaction.transaction_id} bills {transaction.energy_wh} of {counted_wh} Wh counted"
+    if player.watch.is_undisturbed(number, start_s - NEARBY_S, end_s + NEARBY_S):
+        exact = abs(transaction.energy_wh - counted_wh) <= 2 * WHOLE_WH
+        return [] if exact else [f"{books}, and nothing was in the way"]
+    return [books] if transaction.energy_wh > counted_wh + 2 * WHOLE_WH + THRESHOLD_WH else []
 
 
 def _loop_time(timestamp: str) -> float:
