@@ -24,7 +24,7 @@ format: $(READY) ## format all code
 	$(BIN)/ruff check --fix-only && $(BIN)/ruff format
 
 test: $(READY) ## unit and story tests
-	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
+	$(BIN)/pytest -n 4 --dist worksteal -m "not slow"
 
 test-slow: $(READY) ## tests that take minutes: kills, long random sequences
 	$(BIN)/pytest -n 4 --dist worksteal -m slow
