@@ -30,7 +30,9 @@ class StationConfig:
     state_dir: Path = setting(FilePath(), "directory of the database", default=Path("/var/lib/pilotline"))
     supply_max_current_a: float = setting(Number(6, 2000, "A"), "supply shared by all EVSEs, per phase, A")
     phases: int = setting(Choice(1, 3), "phases of the supply", default=3)
-    time_zone: str = setting(Text(64, "an IANA time zone"), "zone of quiet hours and pages", default="UTC")
+    time_zone: str = setting(
+        Text(64, "an IANA time zone"), "zone for people; nothing shown depends on it yet", default="UTC"
+    )
     clock_source: str = setting(Choice("csms", "system"), "who sets the agent's clock", default="csms")
     clock_step_s: float = setting(Number(0, 3600, "s"), "smaller differences do not set the clock, s", default=2.0)
 

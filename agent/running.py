@@ -36,9 +36,15 @@ async def run_agent(config: AgentConfig) -> Outcome:
     sys.setswitchinterval(THREAD_SWITCH_S)
     stop = asyncio.Event()
     restart = asyncio.Event()
+    terminated = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def terminate() -> None:
+        terminated.set()  # wins over a restart that is under way
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, terminate)
 
     def restart_soon() -> None:
         restart.set()
@@ -62,7 +68,7 @@ async def run_agent(config: AgentConfig) -> Outcome:
     finally:
         for helper in helpers:
             helper.cancel()
-    return Outcome.RESTART if restart.is_set() else Outcome.STOP
+    return Outcome.RESTART if restart.is_set() and not terminated.is_set() else Outcome.STOP
 
 
 async def _announce_stop(notifier: Notifier, stop: asyncio.Event, restart: asyncio.Event) -> None:

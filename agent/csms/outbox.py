@@ -132,10 +132,19 @@ class Outbox:
                 return
             requests = adapter.fact_requests(delivery.row.fact, delivery.known)
             if delivery.step >= len(requests):
-                self._acknowledge(delivery)
+                self._settle_untold(delivery) if not requests else self._acknowledge(delivery)
                 return
             if not await self._attempt(delivery, adapter, requests[delivery.step]):
                 return
+
+    def _settle_untold(self, delivery: _Delivery) -> None:
+        """This version has nothing to say of the fact: either it never has, or because the start was given up."""
+        fact = delivery.row.fact
+        begins = isinstance(fact, TransactionStarted | UnauthorisedEnergyFound)
+        if begins or delivery.known.start_acknowledged:
+            self._acknowledge(delivery)
+        else:
+            self._journal.park(delivery.row, "the start of its transaction was given up")
 
     async def _attempt(self, delivery: _Delivery, adapter: Adapter, outgoing: Outgoing) -> bool:
         """Send one message once; returns False if its row was parked."""

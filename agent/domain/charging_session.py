@@ -31,7 +31,7 @@ from agent.domain.deadlines import Due
 from agent.domain.error_catalogue import CATALOGUE
 from agent.domain.facts import Sample
 from agent.domain.reconciliation import Verdict, judge_restart, judge_return
-from agent.domain.session_context import SessionContext, SessionRules
+from agent.domain.session_context import METER_FAULTS, SessionContext, SessionRules
 from agent.domain.session_machine import TRIGGERS
 from agent.domain.session_state import SessionState
 from agent.domain.session_table import ENDING
@@ -100,6 +100,7 @@ class ChargingSession(SessionContext):
         if self.state is not before:
             self._set_deadline(before, now)
         self._observe(self._cause)
+        self._transaction_open = self.recorder.is_open
         return self._actions
 
     def _take_note(self, event: ev.Event, now: Instant) -> None:
@@ -215,7 +216,7 @@ class ChargingSession(SessionContext):
     def _note_fault(self, fault: Fault, detail: str) -> None:
         self.faults[fault] = detail
         self._cause = Cause(TriggerReason.ABNORMAL_CONDITION)
-        if fault is Fault.METER_SILENT and self.recorder.register_wh is None:
+        if fault in METER_FAULTS and self.recorder.register_wh is None:
             self.recorder.register_wh = (
                 self._watch.accounted_wh
             )  # a silent meter delays nothing: from where it was left
@@ -360,14 +361,13 @@ class ChargingSession(SessionContext):
         self._let_go(cause)
 
     def _do_miss_confirmation(self) -> None:
+        if self.contactor_closed is False:
+            return  # the board told so when it came back, not as a change
         self.faults[Fault.CONTACTOR_UNCONFIRMED] = "no feedback of the open contactor"
         self._opened_at_s = self._now.monotonic_s
-        self._flag_register()
+        self._do_miss_reading()
 
     def _do_miss_reading(self) -> None:
-        self._flag_register()
-
-    def _flag_register(self) -> None:
         self._ending = replace(self._ending or _SUSPENDED, register_confirmed=False)
 
     def _do_end_authorization(self) -> None:

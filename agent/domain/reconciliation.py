@@ -32,7 +32,7 @@ _CONTINUES: Final = Verdict(continues=True)
 def _power_loss(state: TransactionState, event: BoardAnswered) -> Verdict:
     cause = Cause(TriggerReason.ABNORMAL_CONDITION, StoppedReason.POWER_LOSS)
     # A board that starts up enabled gives power before it is asked: what it counted since is not this transaction's.
-    dirty = event.plug_in is not None and event.plug_in.session_energy_wh > 0
+    dirty = event.plug_in is None or event.plug_in.session_energy_wh > 0
     return Verdict(continues=False, cause=cause, billable_until_wh=state.last_register_wh if dirty else None)
 
 

@@ -1,6 +1,7 @@
 """What one EVSE's session knows, and the conditions of the table in terms of it."""
 
 from decimal import Decimal
+from typing import Final
 
 from agent.domain import events as ev
 from agent.domain.deadlines import Deadlines
@@ -11,6 +12,8 @@ from agent.domain.transaction import Cause
 from agent.domain.vocabulary import ChargingState, ConnectorStatus, IdToken
 from hal.api import Fault
 from hal.value import dataclass
+
+METER_FAULTS: Final = frozenset({Fault.METER_SILENT, Fault.METER_IMPLAUSIBLE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ class SessionContext:
     @property
     def awaits_register(self) -> bool:
         """True until the meter has answered, or has shown that it does not."""
-        return not self._register_known and Fault.METER_SILENT not in self.faults
+        return not self._register_known and not METER_FAULTS & self.faults.keys()
 
     @property
     def wants_power(self) -> bool:

@@ -79,6 +79,7 @@ TABLE: Final[tuple[Row, ...]] = (
     *_open("board_answered", ACTIVE, when=("must_end",), do=("forbid_stopped",)),
     *_charge("board_answered", ACTIVE),
     *_recover("board_answered"),
+    Row("board_answered", (S.OPENING,), S.READING_METER, ("is_contactor_open",), ("forbid_if_closed", "read_meter")),
     Row("board_answered", (*RESTING, *ENDING, S.FAULTED), None, do=("forbid_if_closed",)),
     Row("board_was_reset", ALL, None),
     # The car.

@@ -149,7 +149,9 @@ class TransactionRecorder:
         if self.state is None:
             starts = bool(self._points - before) and bool(self.start_points & self._points)
             return [self._start(view, cause, now, offline=offline)] if starts else []
-        if frozenset(self.state.stop_points) & (before - self._points):
+        # Whatever the stop points say: with neither a car nor a driver there is nobody whose transaction it could be.
+        nobody = not self._points & {TxPoint.EV_CONNECTED, TxPoint.AUTHORIZED}
+        if nobody or frozenset(self.state.stop_points) & (before - self._points):
             return [self._end(view, cause, now, offline=offline)]
         changed = (
             before != self._points

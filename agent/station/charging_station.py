@@ -121,6 +121,9 @@ class ChargingStation:
     def status_changed(self, status: EvseStatus) -> None:
         """Publish the status of an EVSE."""
         self._back_end.publish_status(status)
+        self._reset_if_idle()
+
+    def _reset_if_idle(self) -> None:
         if self._reset_pending and not self.open_transactions():
             self._reset_pending = False
             self._spawn_reset(StoppedReason.IMMEDIATE_RESET, SCHEDULED_RESET)
@@ -132,6 +135,8 @@ class ChargingStation:
     def record(self, evse_id: int, facts: tuple[Fact, ...], state: object | None) -> None:
         """Journal facts and the open transaction."""
         self._parts.journal.record(evse_id, facts, state, _log_journal_failure)
+        if state is None:
+            self._reset_if_idle()
 
     def note_register(self, evse_id: int, register_wh: Decimal) -> None:
         """Keep the register up to which energy is accounted for."""

@@ -25,7 +25,7 @@ from agent.station.commands import UnlockOutcome
 from agent.station.driver_panel import DriverPanel
 from agent.station.inbox_items import Beat, Kept, NewLimit, Question
 from agent.station.offer import HeldOffer
-from agent.station.sampling import SampleSchedule, SampleWanted
+from agent.station.sampling import PERIODIC, SampleSchedule, SampleWanted
 from agent.station.supply import Supply
 from agent.station.surroundings import EvseDevices, EvseTiming, FactStore, Surroundings
 from hal.api import BoardEvent, OfferConfirmed
@@ -159,7 +159,8 @@ class Evse:
                 self._new_limit = None
                 self._take_limit(item.limit_a, now)
             case SampleWanted():
-                self._due.append(item)
+                if item not in self._due:
+                    self._due.append(item)
                 self.metering.read_now()
             case Question(event, answer):
                 response = self._handle(event, now)
@@ -271,10 +272,18 @@ class Evse:
                     self._panel.refuse(now.monotonic_s)
                 case _:
                     assert_never(action)
-        if facts:
-            self._facts.record(self.evse_id, tuple(facts), self.session.recorder.state)
-            self._kept.saved_at_s = now.monotonic_s
+        state = self.session.recorder.state
+        changed_offer = state is not None and state.offered_current_a != self._kept.offered_a
+        if facts or changed_offer:
+            self._keep(tuple(facts), now)
         return response
+
+    def _keep(self, facts: tuple[Fact, ...], now: Instant) -> None:
+        """Journal facts and the open transaction; what the board may still offer after a kill is part of it."""
+        state = self.session.recorder.state
+        self._facts.record(self.evse_id, facts, state)
+        self._kept.saved_at_s = now.monotonic_s
+        self._kept.offered_a = state.offered_current_a if state is not None else 0.0
 
     def _ask_authorization(self, question: act.AskAuthorization) -> None:
         self._panel.check()
@@ -296,7 +305,7 @@ class Evse:
             sample = Sample(wanted.context, reading, self._offer.commanded_a)
             if self.session.recorder.is_open:
                 self._perform(self.session.handle(ev.SampleDue(sample, wanted.trigger), now), now)
-            else:
+            elif wanted != PERIODIC:  # that was of a transaction which has ended meanwhile
                 self._surroundings.sample_outside(self.evse_id, sample)
 
     def _save_proof(self, now: Instant) -> None:
@@ -304,8 +313,7 @@ class Evse:
         state = self.session.recorder.state
         if state is not None and state.transaction_id != self._kept.proven:
             self._kept.proven = state.transaction_id
-            self._kept.saved_at_s = now.monotonic_s
-            self._facts.record(self.evse_id, (), state)
+            self._keep((), now)
 
     def _save_state(self, now: Instant) -> None:
         state = self.session.recorder.state
@@ -315,8 +323,7 @@ class Evse:
                 self._kept.noted_wh = accounted_wh
                 self._facts.note_register(self.evse_id, accounted_wh)
         elif now.monotonic_s - self._kept.saved_at_s >= STATE_SAVE_INTERVAL_S:
-            self._kept.saved_at_s = now.monotonic_s
-            self._facts.record(self.evse_id, (), state)
+            self._keep((), now)
 
     # ------------------------------------------------------------------ what others see
 

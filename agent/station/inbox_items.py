@@ -25,6 +25,7 @@ class Kept:
     """What the journal was last given beside facts."""
 
     saved_at_s: float = 0.0
+    offered_a: float = 0.0
     noted_wh: Decimal | None = None
     proven: str | None = None
     """The transaction whose first proof of plug-in is stored."""

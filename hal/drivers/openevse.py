@@ -91,6 +91,7 @@ class OpenEvseBoard:
     ) -> None:
         """Check the configured values. Raises: ValueError naming the one that does not fit this board."""
         _check(max_current_a, allow_protection_off, heartbeat_interval_s, heartbeat_fallback_a, time_limit_min)
+        _check_stored(stored_current_a, max_current_a)
         self._steering = Steering(
             Settings(
                 max_current_a=max_current_a,
@@ -113,9 +114,8 @@ class OpenEvseBoard:
         self._rebooted = self._restart_untold = False
         """The second: a restart that no `BoardConnected` told yet; it outlives a connection that fails in between."""
         self._silent = self._heard = False
-        self._misses = 0
+        self._misses, self._beat_s = 0, 0.0
         self._retry_s = _FIRST_RETRY_S
-        self._beat_s = 0.0
 
     @property
     def capabilities(self) -> BoardCapabilities:
@@ -312,6 +312,11 @@ def _capabilities(max_current_a: int, phases: int, allowed_off: frozenset[str]) 
         enforces=_ENFORCES - allowed_off,
         pause_is_timed_by_board=True,
     )
+
+
+def _check_stored(stored_current_a: int | None, max_current_a: int) -> None:
+    if stored_current_a is not None and not MIN_CURRENT_A <= stored_current_a <= max_current_a:
+        raise ValueError(f"stored_current_a is {stored_current_a}; {MIN_CURRENT_A} to {max_current_a} A, or none")
 
 
 def _check(
