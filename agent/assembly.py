@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -41,6 +42,9 @@ from hal.value import dataclass
 logger = logging.getLogger(__name__)
 
 DATABASE_NAME = "station.sqlite"
+BOARDS_FIRST_S = 0.25
+COMMANDED_S = 0.005
+"""From a board's first answer to the first command to it."""
 FRAME_LOG_NAME = "ocpp-frames.log"
 
 
@@ -199,7 +203,7 @@ class Agent:
             runners = [
                 self.station.run(),
                 self.journal.run(),
-                self.client.run(),
+                self._run_client(),
                 *(runner.run() for runner in self._hardware.runners),
                 *(self._read_cards(reader) for reader in self._hardware.readers),
             ]
@@ -209,6 +213,14 @@ class Agent:
             for task in self._tasks:
                 task.cancel()
         await self.close()
+
+    async def _run_client(self) -> None:
+        """Boards first: what is needed to dial takes the interpreter for as long as asking and steering all boards."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BOARDS_FIRST_S):
+                await self.station.heard()
+                await asyncio.sleep(COMMANDED_S)
+        await self.client.run()
 
     async def close(self) -> None:
         """Write what is left and close the store."""

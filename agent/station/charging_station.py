@@ -98,6 +98,11 @@ class ChargingStation:
             for evse in self._evses.values():
                 group.create_task(evse.run(), name=f"evse {evse.evse_id}")
 
+    async def heard(self) -> None:
+        """Wait until every board has answered once."""
+        for evse in self._evses.values():
+            await evse.heard()
+
     # ------------------------------------------------------------------ Surroundings: what EVSEs need
 
     @property

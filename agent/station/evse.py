@@ -102,6 +102,12 @@ class Evse:
         """When this loop or its board's driver last came round, whichever is longer ago."""
         return min(self.last_beat_s, self.board.last_beat_s)
 
+    async def heard(self) -> None:
+        """Wait until the board has answered once."""
+        while self.session.state is SessionState.UNKNOWN:
+            self._rested.clear()
+            await self._rested.wait()
+
     async def at_rest(self) -> None:
         """Wait until nothing is being ended here."""
         while self.session.state in ENDING or self.session.id_token is not None:
