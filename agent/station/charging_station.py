@@ -197,7 +197,12 @@ class ChargingStation:
         return self._parts.journal.has_queued(transaction_id)
 
     async def remote_start(self, request: RemoteStart) -> RemoteStartOutcome:
-        """Start as if the token had been presented."""
+        """Start as if the token had been presented; not for a back-end that has not accepted the station.
+
+        Source: OCPP 1.6 section 4.2, OCPP 2.0.1 B02.FR.05: refused while registration is pending.
+        """
+        if not self.is_online:
+            return RemoteStartOutcome(accepted=False, reason="the back-end has not accepted this station yet")
         evse = self._evses.get(request.evse_id) if request.evse_id is not None else self._free_evse()
         if evse is None:
             return RemoteStartOutcome(accepted=False, reason="no such EVSE, or none is free")
@@ -220,8 +225,8 @@ class ChargingStation:
         return None if chosen is None else self._evses[chosen]
 
     async def remote_stop(self, transaction_id: str) -> bool:
-        """End this transaction; False if it is not open."""
-        return await self._stop(transaction_id, StoppedReason.REMOTE, TriggerReason.REMOTE_STOP)
+        """End this transaction; False if it is not open, or the back-end has not accepted the station (B02.FR.05)."""
+        return self.is_online and await self._stop(transaction_id, StoppedReason.REMOTE, TriggerReason.REMOTE_STOP)
 
     async def deauthorize(self, transaction_id: str) -> None:
         """Act on a refusal of the token of a running transaction. Source: OCPP 2.0.1 E05, 1.6 section 5.11."""
