@@ -76,7 +76,7 @@ class Evse:
         self._due: list[SampleWanted] = []
         self._schedule = SampleSchedule()
         self._early: list[ev.Event | Question] = []
-        """Tokens and requests that came before the meter's first answer; they wait for it."""
+        """Tokens and requests that came before the meter answered or was found wanting; they wait for that."""
         self._kept = Kept()
         self._published: tuple[object, ...] | None = None
         self._deadline_timer: asyncio.TimerHandle | None = None
