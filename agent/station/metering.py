@@ -1,6 +1,6 @@
 """Owns the reading of one energy meter: polls it, reads at once when asked, reports silence and recovery.
 
-A silent meter delays nothing: only who asks for a fresh reading waits for it. A reading is used once, with its own time.
+A silent meter delays nothing: only who asks for a fresh reading waits. A reading is used once, with its own time.
 """
 
 import asyncio
