@@ -114,8 +114,7 @@ class OpenEvseBoard:
         self._rebooted = self._restart_untold = False
         """The second: a restart that no `BoardConnected` told yet; it outlives a connection that fails in between."""
         self._silent = self._heard = False
-        self._misses, self._beat_s = 0, 0.0
-        self._retry_s = _FIRST_RETRY_S
+        self._misses, self._beat_s, self._retry_s = 0, 0.0, _FIRST_RETRY_S
 
     @property
     def capabilities(self) -> BoardCapabilities:
