@@ -1,28 +1,16 @@
-"""An adapter between a station that behaves and a back-end that writes everything down."""
+"""The 1.6 adapter between a station that behaves and a back-end that writes everything down."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from inspect import isawaitable
 
-from agent.clock import Instant
-from agent.csms.adapter import Outgoing, Payload
+from agent.csms.adapter import Send
 from agent.csms.v16.adapter import V16Adapter
 from agent.csms.v16.messages import ChargePointIdentity
 from agent.domain.delivery import TransactionAtCsms
-from tests.agent.csms.v16.official import check_answer, check_request, check_sent
-from tests.fakes.fake_station import NOW, FakeStation
+from tests.agent.csms.adapter_rig import AdapterRig, StoppedClock
+from tests.agent.csms.v16.official import OFFICIAL
+from tests.fakes.fake_station import FakeStation
 
 IDENTITY = ChargePointIdentity("Pilotline", "Bench", "SN-1", "0.1.0")
-
-
-class StoppedClock:
-    """Shows the same moment for ever."""
-
-    def now(self) -> Instant:
-        return Instant(0.0, NOW)
-
-    def learn_utc(self, utc: datetime) -> timedelta:
-        return utc - NOW
 
 
 @dataclass
@@ -41,31 +29,12 @@ class KnownTransactions:
         return TransactionAtCsms()
 
 
-@dataclass
-class Rig:
-    """`await rig.ask(action, payload)` answers as the adapter does; `sent` is what followed."""
+class Rig(AdapterRig[V16Adapter]):
+    """`known` holds the transactions that the back-end has given an id."""
 
-    station: FakeStation = field(default_factory=FakeStation)
-    known: KnownTransactions = field(default_factory=KnownTransactions)
-    sent: list[Outgoing] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.known = KnownTransactions()
+        super().__init__(OFFICIAL, self._make)
 
-    def __post_init__(self) -> None:
-        self.adapter = V16Adapter(
-            self.station, clock=StoppedClock(), identity=IDENTITY, sender=self._send, journal=self.known
-        )
-
-    async def _send(self, outgoing: Outgoing) -> Payload:
-        check_sent(outgoing)
-        self.sent.append(outgoing)
-        return {}
-
-    async def ask(self, action: str, payload: Payload) -> Payload:
-        """Ask as a back-end does: request and answer fit their schemas, and the follow-up comes after the answer."""
-        check_request(action, payload)
-        reply = self.adapter.handlers[action](payload)
-        answered = await reply if isawaitable(reply) else reply
-        check_answer(action, answered.payload)
-        assert self.sent == []
-        if answered.follow_up is not None:
-            await answered.follow_up()
-        return answered.payload
+    def _make(self, station: FakeStation, sender: Send) -> V16Adapter:
+        return V16Adapter(station, clock=StoppedClock(), identity=IDENTITY, sender=sender, journal=self.known)

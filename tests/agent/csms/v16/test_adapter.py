@@ -12,7 +12,7 @@ from agent.domain.delivery import TransactionAtCsms
 from agent.domain.device_model import VariableKey
 from agent.domain.facts import UnauthorisedEnergyFound
 from agent.domain.vocabulary import Authorization, AuthorizationStatus, IdToken, IdTokenType, TxPoint
-from tests.agent.csms.v16.facts import ENDED, LONG_TOKEN, STARTED, TOKEN, UPDATED
+from tests.agent.csms.transaction_facts import ENDED, LONG_TOKEN, STARTED, TOKEN, UPDATED
 from tests.agent.csms.v16.official import check_sent, enums
 from tests.agent.csms.v16.rig import Rig
 from tests.fakes.fake_station import NOW, sample

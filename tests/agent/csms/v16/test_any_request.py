@@ -1,11 +1,8 @@
-import asyncio
-from contextlib import suppress
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.csms.adapter import Payload, RpcError
+from tests.agent.csms.any_request import assert_answered_or_refused
 from tests.agent.csms.v16.any_request import any_request
 from tests.agent.csms.v16.rig import Rig
 
@@ -17,10 +14,4 @@ def test_whatever_fits_the_schema_gets_an_answer_that_fits_it_too(action: str, d
     rig = Rig()
     rig.station.occupy(1, "tx-1")
     rig.known.by_csms_id[1] = "tx-1"
-    payload: Payload = data.draw(any_request(action))
-
-    async def ask() -> None:
-        with suppress(RpcError):  # the one exception that a handler may raise
-            await rig.ask(action, payload)
-
-    asyncio.run(ask())
+    assert_answered_or_refused(rig, action, data.draw(any_request(action)))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from agent.csms.adapter import Adapter
 from agent.domain.vocabulary import IdToken
 from tests.agent.csms.link_house import House, house
-from tests.agent.csms.v16.facts import ENDED, STARTED, UPDATED
+from tests.agent.csms.transaction_facts import ENDED, STARTED, UPDATED
 from tests.agent.csms.v16.rig import Rig
 from tests.fakes.scripted_csms import Json, ScriptedCsms, scripted_csms
 

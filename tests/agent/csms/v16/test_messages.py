@@ -1,5 +1,4 @@
 from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -13,8 +12,17 @@ from agent.domain.device_model import DeviceModel, VariableKey
 from agent.domain.facts import Fact, Sample, TransactionFact
 from agent.domain.variables.station import MEASURANDS
 from agent.domain.vocabulary import ReadingContext, StoppedReason, TriggerReason
-from hal.api import MeterReading, Quality
-from tests.agent.csms.v16.facts import ENDED, LONG_TOKEN, STARTED, TOKEN, UPDATED
+from hal.api import Quality
+from tests.agent.csms.transaction_facts import (
+    DECIMALS,
+    ENDED,
+    LONG_TOKEN,
+    MEASURAND_LISTS,
+    SAMPLES,
+    STARTED,
+    TOKEN,
+    UPDATED,
+)
 from tests.agent.csms.v16.official import check_sent, enums
 from tests.fakes.fake_station import device_model, sample
 
@@ -203,35 +211,17 @@ def test_resets_keep_their_kind() -> None:
     assert STOPPED_REASONS[StoppedReason.SOFT_RESET] == "SoftReset"
 
 
-DECIMALS = st.none() | st.decimals(-10_000_000, 10_000_000, places=3)
-READINGS = st.builds(
-    MeterReading,
-    at=st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - made aware
-    at_s=st.just(0.0),
-    quality=st.sampled_from(Quality),
-    energy_import_wh=DECIMALS,
-    energy_export_wh=DECIMALS,
-    power_w=DECIMALS,
-    power_l_w=st.lists(DECIMALS, max_size=3).map(tuple),
-    voltage_v=st.lists(DECIMALS, max_size=3).map(tuple),
-    current_a=st.lists(DECIMALS, max_size=3).map(tuple),
-    frequency_hz=DECIMALS,
-)
-SAMPLES = st.lists(st.builds(Sample, st.sampled_from(ReadingContext), READINGS, st.floats(0, 80)), max_size=3).map(
-    tuple
-)
-
-
 @given(
     st.sampled_from([STARTED, UPDATED, ENDED]),
     SAMPLES,
     DECIMALS,
-    st.lists(st.sampled_from(MEASURANDS), unique=True).map(",".join),
+    MEASURAND_LISTS,
 )
 def test_whatever_the_meter_said_the_messages_fit_their_schemas(
     fact: TransactionFact, samples: tuple[Sample, ...], register_wh: Decimal | None, measurands: str
 ) -> None:
-    told(replace(fact, samples=samples, register_wh=register_wh), KNOWN, **dict.fromkeys(LISTS, measurands))
+    messages = told(replace(fact, samples=samples, register_wh=register_wh), KNOWN, **dict.fromkeys(LISTS, measurands))
+    assert {outgoing.action for outgoing in messages} <= {"StartTransaction", "MeterValues", "StopTransaction"}
 
 
 def test_a_message_outside_any_transaction_keeps_without_an_id() -> None:

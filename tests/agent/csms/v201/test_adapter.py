@@ -146,8 +146,10 @@ def test_a_fact_is_told_with_the_same_content_again_even_if_measurands_were_set_
 def test_status_and_samples_are_told() -> None:
     adapter = Rig().adapter
     status = EvseStatus(1, ConnectorStatus.AVAILABLE, SessionState.AVAILABLE, ChargingState.IDLE, NOW)
-    for outgoing in [*adapter.status_requests(status), *adapter.sample_requests(1, sample())]:
-        check_sent(outgoing)
+    [told] = adapter.status_requests(status)
+    assert check_sent(told)["connectorStatus"] == "Available"
+    [values] = adapter.sample_requests(1, sample())
+    assert check_sent(values)["evseId"] == 1
 
 
 def test_retries_follow_the_variables() -> None:

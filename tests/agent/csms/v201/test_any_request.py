@@ -1,11 +1,8 @@
-import asyncio
-from contextlib import suppress
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.csms.adapter import Payload, RpcError
+from tests.agent.csms.any_request import assert_answered_or_refused
 from tests.agent.csms.v201.any_request import any_request
 from tests.agent.csms.v201.rig import Rig
 
@@ -16,10 +13,4 @@ from tests.agent.csms.v201.rig import Rig
 def test_whatever_fits_the_schema_gets_an_answer_that_fits_it_too(action: str, data: st.DataObject) -> None:
     rig = Rig()
     rig.station.occupy(1, "tx-1")
-    payload: Payload = data.draw(any_request(action))
-
-    async def ask() -> None:
-        with suppress(RpcError):  # the one exception that a handler may raise
-            await rig.ask(action, payload)
-
-    asyncio.run(ask())
+    assert_answered_or_refused(rig, action, data.draw(any_request(action)))

@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
 
@@ -15,10 +15,7 @@ from agent.domain.device_model import VariableKey
 from agent.domain.facts import (
     Fact,
     Sample,
-    TransactionEnded,
     TransactionFact,
-    TransactionStarted,
-    TransactionUpdated,
     UnauthorisedEnergyFound,
 )
 from agent.domain.session_state import EvseStatus, SessionState
@@ -33,48 +30,13 @@ from agent.domain.vocabulary import (
     StoppedReason,
     TriggerReason,
 )
-from hal.api import MeterReading, Quality
+from hal.api import Quality
+from tests.agent.csms.transaction_facts import DECIMALS, ENDED, MEASURAND_LISTS, SAMPLES, UPDATED
+from tests.agent.csms.transaction_facts import STARTED as PLUGGED_IN_FIRST
 from tests.agent.csms.v201.official import check_sent, enums
 from tests.fakes.fake_station import NOW, device_model, sample
 
-TOKEN = IdToken("04A1B2C3D4E5F6")
-STARTED = TransactionStarted(
-    transaction_id="tx-1",
-    evse_id=2,
-    seq_no=0,
-    at=NOW,
-    trigger=TriggerReason.REMOTE_START,
-    charging_state=ChargingState.EV_CONNECTED,
-    register_wh=Decimal("1234.999"),
-    offline=False,
-    id_token=TOKEN,
-    remote_start_id=42,
-    samples=(sample("1234.999", ReadingContext.TRANSACTION_BEGIN),),
-)
-UPDATED = TransactionUpdated(
-    transaction_id="tx-1",
-    evse_id=2,
-    seq_no=1,
-    at=NOW,
-    trigger=TriggerReason.METER_VALUE_PERIODIC,
-    charging_state=ChargingState.CHARGING,
-    register_wh=Decimal(1300),
-    offline=True,
-    samples=(sample("1300.5"),),
-)
-ENDED = TransactionEnded(
-    transaction_id="tx-1",
-    evse_id=2,
-    seq_no=2,
-    at=NOW,
-    trigger=TriggerReason.EV_DEPARTED,
-    charging_state=ChargingState.IDLE,
-    register_wh=Decimal("5000.99"),
-    offline=False,
-    stopped_reason=StoppedReason.EV_DISCONNECTED,
-    register_confirmed=True,
-    samples=(sample("5000.99", ReadingContext.TRANSACTION_END),),
-)
+STARTED = replace(PLUGGED_IN_FIRST, trigger=TriggerReason.REMOTE_START, remote_start_id=42)
 
 
 def told(fact: Fact, **settings: str) -> Payload:
@@ -281,30 +243,11 @@ def test_timestamps_are_utc_with_milliseconds_and_z() -> None:
     assert timestamp(at) == "2025-12-31T23:00:00.999Z"
 
 
-DECIMALS = st.none() | st.decimals(-10_000_000, 10_000_000, places=3)
-READINGS = st.builds(
-    MeterReading,
-    at=st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - made aware
-    at_s=st.just(0.0),
-    quality=st.sampled_from(Quality),
-    energy_import_wh=DECIMALS,
-    energy_export_wh=DECIMALS,
-    power_w=DECIMALS,
-    power_l_w=st.lists(DECIMALS, max_size=3).map(tuple),
-    voltage_v=st.lists(DECIMALS, max_size=3).map(tuple),
-    current_a=st.lists(DECIMALS, max_size=3).map(tuple),
-    frequency_hz=DECIMALS,
-)
-SAMPLES = st.lists(st.builds(Sample, st.sampled_from(ReadingContext), READINGS, st.floats(0, 80)), max_size=3).map(
-    tuple
-)
-
-
 @given(
     st.sampled_from([STARTED, UPDATED, ENDED]),
     SAMPLES,
     DECIMALS,
-    st.lists(st.sampled_from(MEASURANDS), unique=True).map(",".join),
+    MEASURAND_LISTS,
 )
 def test_whatever_the_meter_said_the_message_fits_its_schema(
     fact: TransactionFact, samples: tuple[Sample, ...], register_wh: Decimal | None, measurands: str
@@ -312,4 +255,5 @@ def test_whatever_the_meter_said_the_message_fits_its_schema(
     settings = dict.fromkeys(
         ("TxStartedMeasurands", "TxUpdatedMeasurands", "TxEndedMeasurands", "Measurands"), measurands
     )
-    told(replace(fact, samples=samples, register_wh=register_wh), **settings)
+    event = told(replace(fact, samples=samples, register_wh=register_wh), **settings)
+    assert event["seqNo"] == fact.seq_no

@@ -1,13 +1,19 @@
-"""Facts of one transaction, for the tests of their messages."""
+"""Facts of one transaction and whatever a meter may say in it, for the tests of the messages of either version."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
-from agent.domain.facts import TransactionEnded, TransactionStarted, TransactionUpdated
+from hypothesis import strategies as st
+
+from agent.domain.facts import Sample, TransactionEnded, TransactionStarted, TransactionUpdated
+from agent.domain.variables.station import MEASURANDS
 from agent.domain.vocabulary import ChargingState, IdToken, ReadingContext, StoppedReason, TriggerReason
+from hal.api import MeterReading, Quality
 from tests.fakes.fake_station import NOW, sample
 
 TOKEN = IdToken("04A1B2C3D4E5F6")
 LONG_TOKEN = IdToken("X" * 21)
+"""Longer than 1.6 can carry."""
 STARTED = TransactionStarted(
     transaction_id="tx-1",
     evse_id=2,
@@ -44,3 +50,22 @@ ENDED = TransactionEnded(
     register_confirmed=True,
     samples=(sample("5000.99", ReadingContext.TRANSACTION_END),),
 )
+
+DECIMALS = st.none() | st.decimals(-10_000_000, 10_000_000, places=3)
+READINGS = st.builds(
+    MeterReading,
+    at=st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - made aware
+    at_s=st.just(0.0),
+    quality=st.sampled_from(Quality),
+    energy_import_wh=DECIMALS,
+    energy_export_wh=DECIMALS,
+    power_w=DECIMALS,
+    power_l_w=st.lists(DECIMALS, max_size=3).map(tuple),
+    voltage_v=st.lists(DECIMALS, max_size=3).map(tuple),
+    current_a=st.lists(DECIMALS, max_size=3).map(tuple),
+    frequency_hz=DECIMALS,
+)
+SAMPLES = st.lists(st.builds(Sample, st.sampled_from(ReadingContext), READINGS, st.floats(0, 80)), max_size=3).map(
+    tuple
+)
+MEASURAND_LISTS = st.lists(st.sampled_from(MEASURANDS), unique=True).map(",".join)
