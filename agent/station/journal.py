@@ -151,7 +151,7 @@ class Journal:
 
         self._replaceable.pop(("state", evse_id), None)
         self._replaceable.pop(("register", evse_id), None)
-        self._writer.write(write, lambda: self._window.announce(rows), on_failure)
+        self._writer.write(write, lambda: self._window.announce(rows), on_failure, at_once=True)
 
     def open_transaction(self, evse_id: int, type_: type[T]) -> T | None:
         """Return the state of the transaction that was open here. Raises: StoreError if it cannot be read."""

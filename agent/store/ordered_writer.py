@@ -1,7 +1,8 @@
 """Writes that must all reach the disk, in order, whatever the disk does meanwhile.
 
 Rules kept here:
-* `write` never waits. All writes of one turn of the loop share a commit, and so do all that gather during a commit.
+* `write` never waits. All writes of one turn of the loop share a commit, and so do all that gather during a commit;
+  a write that is wanted at once takes those before it along and leaves those behind it to the next commit.
 * One commit at a time: a write is never durable before an earlier one.
 * A commit that fails keeps its writes here and is tried again every `retry_s`; each write's `on_failure` is told once.
 """
@@ -65,15 +66,22 @@ class OrderedWriter:
         function: Function,
         on_stored: Callable[[], None] | None = None,
         on_failure: Callable[[StoreError], None] | None = None,
+        *,
+        at_once: bool = False,
     ) -> Write:
-        """Queue one write; after `stop` it only fails."""
+        """Queue one write; after `stop` it only fails.
+
+        `at_once`: let the disk begin now, unless it is busy or has failed, and not after this turn of the loop.
+        """
         write = Write(function, on_stored, on_failure)
         if self._stopped:
             self._refuse(write)
             return write
         self._writes.append(write)
         self._written += 1
-        if self._scheduled is None and self._under_way == 0:
+        if at_once and self.healthy and self._under_way == 0:
+            self._commit_now()
+        elif self._scheduled is None and self._under_way == 0:
             self._scheduled = asyncio.get_running_loop().call_soon(self._commit)
         return write
 
@@ -85,8 +93,7 @@ class OrderedWriter:
         failures, goal = self._failed_rounds, self._written
         while self._stored < goal:
             if self._scheduled is not None:
-                self._scheduled.cancel()
-                self._commit()
+                self._commit_now()
             self._progress.clear()
             await self._progress.wait()
             if self._failed_rounds != failures:
@@ -103,6 +110,11 @@ class OrderedWriter:
         logger.error("store write refused, the store is closed")
         if write.on_failure is not None:
             asyncio.get_running_loop().call_soon(write.on_failure, StoreError("the store is closed"))
+
+    def _commit_now(self) -> None:
+        if self._scheduled is not None:
+            self._scheduled.cancel()
+        self._commit()
 
     def _commit(self) -> None:
         self._scheduled = None

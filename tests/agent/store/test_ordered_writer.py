@@ -1,5 +1,6 @@
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -101,6 +102,33 @@ async def test_flush_does_not_wait_for_what_comes_after_it(database: Database, d
     await asyncio.wait_for(writer.flush(), timeout=5)
     stored.set()
     await writer.flush()
+
+
+async def test_a_write_wanted_at_once_is_with_the_disk_before_the_loop_turns(database: Database, disk: Disk) -> None:
+    writer = OrderedWriter(database)
+    writer.write(disk.put(1))
+    writer.write(disk.put(2), at_once=True)
+    deadline_s = time.monotonic() + 5.0
+    while disk.written != [1, 2] and time.monotonic() < deadline_s:
+        time.sleep(0.001)  # noqa: ASYNC251 - the loop is to stand still
+    writer.write(disk.put(3))
+    assert disk.written == [1, 2]
+    await writer.flush()
+    assert disk.written == [1, 2, 3]
+
+
+async def test_a_disk_that_failed_is_tried_no_sooner_for_a_write_wanted_at_once(database: Database, disk: Disk) -> None:
+    writer = OrderedWriter(database, retry_s=3600)
+    disk.works = False
+    writer.write(disk.put(1))
+    with pytest.raises(StoreError):
+        await writer.flush()
+    disk.works = True
+    writer.write(disk.put(2), at_once=True)
+    await database.run(lambda _: None)
+    assert disk.written == []
+    await writer.flush()
+    assert disk.written == [1, 2]
 
 
 async def test_a_stopped_writer_fails_what_comes_and_says_so(database: Database, disk: Disk) -> None:
