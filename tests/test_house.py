@@ -1,5 +1,7 @@
 """What must hold of the repository as a whole."""
 
+import fnmatch
+import os
 import re
 import subprocess
 import sys
@@ -17,9 +19,32 @@ INDEX_HOST = re.compile(r"https?://[^\s\"')>]*(?:/simple\b|pypi\.(?!org)|nexus|a
 
 
 def tracked_files() -> list[Path]:
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    files = [ROOT / name for name in listed.split("\0") if name]
+    files = files_known_to_git() or files_not_ignored()
+    assert ROOT / "pyproject.toml" in files
     return [file for file in files if file.is_file() and file != Path(__file__)]
+
+
+def files_known_to_git() -> list[Path]:
+    """Nothing on a machine without git, or in a copy that is no checkout."""
+    command = ["git", "ls-files", "-z"]
+    try:
+        listed = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True).stdout
+    except FileNotFoundError:
+        return []
+    return [ROOT / name for name in listed.split("\0") if name]
+
+
+def files_not_ignored() -> list[Path]:
+    patterns = [line.strip("/") for line in text_of(ROOT / ".gitignore").splitlines()]
+
+    def ignored(name: str) -> bool:
+        return name == ".git" or any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
+
+    found: list[Path] = []
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = [name for name in folders if not ignored(name)]
+        found += [Path(folder, name) for name in names if not ignored(name)]
+    return found
 
 
 def text_of(file: Path) -> str:
