@@ -1,18 +1,18 @@
 """Every frame with its UTC time and direction in a rotating file, secrets masked.
 
-On the loop a frame costs one append to a bounded queue; masking and writing happen in a thread of its own. A flood of
+On the loop a frame costs one append to a bounded queue; masking and writing happen in a thread of its own, which looks
+for frames now and then: woken by each, it would take the interpreter just when the frame is to be answered. A flood of
 frames that differ in their message id only is written as its first few and their number.
 """
 
 import logging
-import queue
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import BinaryIO, Protocol
 
 from agent.csms.frame_mask import mask, without_message_id
 
@@ -22,7 +22,7 @@ MAX_FILE_BYTES = 5_000_000
 KEPT_FILES = 3
 MAX_QUEUED_FRAMES = 10_000
 MAX_SHOWN_REPEATS = 5
-_BATCH = 64
+LOOK_INTERVAL_S = 0.1
 
 _Item = tuple[float, str, str]
 
@@ -57,7 +57,8 @@ class FrameLog:
         max_file_bytes: int = MAX_FILE_BYTES,
         utc_offset_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._queue: deque[_Item] = deque()
+        self._closing = threading.Event()
         self._utc_offset_s = utc_offset_s
         self._lost = 0
         self._writer = _Writer(path, max_file_bytes)
@@ -74,37 +75,29 @@ class FrameLog:
 
     def close(self) -> None:
         """Write what is queued, and stop."""
-        self._queue.put(None)
+        self._closing.set()
         self._thread.join()
 
     def _put(self, direction: str, text: str) -> None:
-        if self._queue.qsize() >= MAX_QUEUED_FRAMES:
+        if len(self._queue) >= MAX_QUEUED_FRAMES:
             self._lost += 1
             return
-        self._queue.put((time.time() + self._utc_offset_s(), direction, text))
+        self._queue.append((time.time() + self._utc_offset_s(), direction, text))
 
     def _write_all(self) -> None:
         repeats = _Repeats()
         running = True
         while running:
-            items, running = self._next_batch()
-            lines = [line for item in items for line in repeats.lines(*item)]
+            running = not self._closing.wait(LOOK_INTERVAL_S)
+            while self._queue:
+                self._writer.write(repeats.lines(*self._queue.popleft()))
             if not running:
-                lines += repeats.remainder()
+                self._writer.write(repeats.remainder())
             if self._lost:
-                lines.append(f"{_utc(time.time())} -- {self._lost} frames were too many to write\n")
+                self._writer.write([f"{_utc(time.time())} -- {self._lost} frames were too many to write\n"])
                 self._lost = 0
-            self._writer.write(lines)
+            self._writer.flush()
         self._writer.close()
-
-    def _next_batch(self) -> tuple[list[_Item], bool]:
-        items: list[_Item] = []
-        while len(items) < _BATCH and (not items or not self._queue.empty()):
-            item = self._queue.get()
-            if item is None:
-                return items, False
-            items.append(item)
-        return items, True
 
 
 class _Repeats:
@@ -140,36 +133,47 @@ class _Writer:
     def __init__(self, path: Path, max_bytes: int) -> None:
         self._path = path
         self._max_bytes = max_bytes
-        self._file: TextIO | None = None
+        self._file: BinaryIO | None = None
+        self._size = 0
         self._broken = False
 
     def write(self, lines: list[str]) -> None:
         try:
             for line in lines:
-                self._open().write(line)
+                self._size += self._open().write(line.encode(errors="backslashreplace"))
                 self._rotate_if_full()
-            if self._file is not None:
-                self._file.flush()
+        except OSError as error:
+            self._give_up(error)
+
+    def flush(self) -> None:
+        if self._file is None:
+            return
+        try:
+            self._file.flush()
             self._broken = False
         except OSError as error:
-            if not self._broken:
-                logger.warning("frame log cannot be written: %s", error)
-            self._broken = True
-            self._file = None
+            self._give_up(error)
 
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
 
-    def _open(self) -> TextIO:
+    def _give_up(self, error: OSError) -> None:
+        if not self._broken:
+            logger.warning("frame log cannot be written: %s", error)
+        self._broken = True
+        self._file = None
+
+    def _open(self) -> BinaryIO:
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("a", encoding="utf-8", errors="backslashreplace")
+            self._file = self._path.open("ab")
+            self._size = self._file.tell()
             self._path.chmod(0o640)
         return self._file
 
     def _rotate_if_full(self) -> None:
-        if self._file is None or self._file.tell() < self._max_bytes:
+        if self._file is None or self._size < self._max_bytes:
             return
         self._file.close()
         self._file = None
