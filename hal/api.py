@@ -95,6 +95,21 @@ class Fault(Enum):
     METER_SILENT = "meter_silent"
     METER_IMPLAUSIBLE = "meter_implausible"
     LOCK_FAILED = "lock_failed"
+    EMERGENCY_STOP = "emergency_stop"
+    PROXIMITY = "proximity"
+    RESIDUAL_DC = "residual_dc"
+    BROWN_OUT = "brown_out"
+    TEMPERATURE_SENSOR = "temperature_sensor"
+    CABLE_OVER_TEMPERATURE = "cable_over_temperature"
+    BOARD_FIRMWARE = "board_firmware"
+    BOARD_INTERNAL = "board_internal"
+    UNDER_VOLTAGE = "under_voltage"
+    OVER_VOLTAGE = "over_voltage"
+    PHASE_LOSS = "phase_loss"
+    UNEXPECTED_CURRENT = "unexpected_current"
+    METER_EXCHANGED = "meter_exchanged"
+    SIGNED_METERING = "signed_metering"
+    POWER_MODULE = "power_module"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +129,13 @@ class BoardCapabilities:
     enforces: frozenset[str] = field(default_factory=frozenset)
     """IEC 61851-1 Table A.6 sequences and protections that the board carries out by itself."""
     pause_is_timed_by_board: bool = False
+    leaves_sequences_to_host: bool = False
+    """True: pacing, wake-up and pause are the host's; the board is a `PilotInterrupt`."""
     has_lock: bool = False
+    has_phase_switch: bool = False
+    has_shunt_trip: bool = False
+    has_temperature: bool = False
+    detects_cable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +263,31 @@ class LockChanged:
     at_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class CableDetected:
+    """The proximity contact shows a cable of this ampacity, A; None: no cable, or none that it can read."""
+
+    ampacity_a: float | None
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TemperatureMeasured:
+    """One sensor of the board, degrees Celsius; None: it is missing or failed its self-test, which is never cold."""
+
+    sensor: str
+    temperature_c: Decimal | None
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PhasesSwitched:
+    """Feedback: so many phases are connected from the next closing on."""
+
+    phases: int
+    at_s: float
+
+
 BoardEvent = (
     BoardConnected
     | BoardLost
@@ -255,6 +301,9 @@ BoardEvent = (
     | PlugInCounted
     | StopButtonPressed
     | LockChanged
+    | CableDetected
+    | TemperatureMeasured
+    | PhasesSwitched
 )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import Final
 
+from agent.domain.error_catalogue import CATALOGUE, gravest
 from agent.domain.session_state import SessionState
 from hal.api import Fault
 from hal.panel import Buzzer, Indication, Light
@@ -27,9 +28,9 @@ CHECKING: Final = Indication(Light.WHITE, blinking=True, buzzer=Buzzer.NONE, tex
 
 
 def indication_for(state: SessionState, faults: Collection[Fault]) -> Indication:
-    """Return what to show; a fault is named so that a driver on the phone can read it out."""
+    """Return what to show; a fault says what the driver should do, and a number to read out on the phone."""
     shown = _STATES[state]
-    if state is not SessionState.FAULTED or not faults:
+    fault = gravest(faults)
+    if state is not SessionState.FAULTED or fault is None:
         return shown
-    first = min(fault.value for fault in faults)
-    return Indication(shown.light, shown.blinking, shown.buzzer, f"Out of order {first}"[:32])
+    return Indication(shown.light, shown.blinking, shown.buzzer, CATALOGUE[fault].shown)

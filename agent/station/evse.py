@@ -15,7 +15,7 @@ from agent.domain import events as ev
 from agent.domain.charging_limit import Claim
 from agent.domain.charging_session import ChargingSession
 from agent.domain.control_pilot import ControlPilot
-from agent.domain.error_catalogue import CATALOGUE
+from agent.domain.error_catalogue import gravest
 from agent.domain.facts import Fact, Sample
 from agent.domain.session_state import EvseStatus, SessionState
 from agent.domain.session_table import ENDING
@@ -338,8 +338,7 @@ class Evse:
         session = self.session
         if session.state is SessionState.UNKNOWN:
             return None
-        blocking = [fault for fault in session.faults if CATALOGUE[fault].blocks_power]
-        fault = min(blocking or session.faults, key=lambda fault: fault.value, default=None)
+        fault = gravest(session.faults)
         return EvseStatus(
             evse_id=self.evse_id,
             connector_status=session.connector_status,

@@ -48,6 +48,21 @@ ERROR_CODES: dict[Fault, str] = {
     Fault.METER_SILENT: "PowerMeterFailure",
     Fault.METER_IMPLAUSIBLE: "PowerMeterFailure",
     Fault.LOCK_FAILED: "ConnectorLockFailure",
+    Fault.EMERGENCY_STOP: OTHER_ERROR,
+    Fault.PROXIMITY: OTHER_ERROR,
+    Fault.RESIDUAL_DC: "GroundFailure",
+    Fault.BROWN_OUT: "InternalError",
+    Fault.TEMPERATURE_SENSOR: "InternalError",
+    Fault.CABLE_OVER_TEMPERATURE: "HighTemperature",
+    Fault.BOARD_FIRMWARE: "InternalError",
+    Fault.BOARD_INTERNAL: "InternalError",
+    Fault.UNDER_VOLTAGE: "UnderVoltage",
+    Fault.OVER_VOLTAGE: "OverVoltage",
+    Fault.PHASE_LOSS: OTHER_ERROR,
+    Fault.UNEXPECTED_CURRENT: "PowerSwitchFailure",
+    Fault.METER_EXCHANGED: "PowerMeterFailure",
+    Fault.SIGNED_METERING: "PowerMeterFailure",
+    Fault.POWER_MODULE: "InternalError",
 }
 """ChargePointErrorCode of every fault; vendorErrorCode is the fault's own name."""
 

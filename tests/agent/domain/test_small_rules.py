@@ -41,10 +41,9 @@ def test_every_state_shows_something_that_fits_the_display(state: SessionState) 
     assert shown.light is not Light.OFF
 
 
-def test_a_fault_is_shown_by_name() -> None:
-    shown = indication_for(SessionState.FAULTED, [Fault.RESIDUAL_CURRENT_SELF_TEST, Fault.OVER_CURRENT])
-    assert "over_current" in shown.text
-    assert len(indication_for(SessionState.FAULTED, [Fault.RESIDUAL_CURRENT_SELF_TEST]).text) <= 32
+def test_the_gravest_fault_is_shown_with_its_number() -> None:
+    shown = indication_for(SessionState.FAULTED, [Fault.METER_SILENT, Fault.OVER_CURRENT, Fault.CONTACTOR_WELDED])
+    assert shown.text == "Danger: call the operator E06"
     assert indication_for(SessionState.CHARGING, [Fault.METER_SILENT]).text == "Charging"
 
 
