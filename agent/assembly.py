@@ -17,7 +17,7 @@ from agent.csms.client import CsmsClient
 from agent.csms.configured import endpoint_of, timing_of
 from agent.csms.connection import Dialler, WebsocketDialler
 from agent.csms.frame_log import FrameLog, FrameSink, NoFrameLog
-from agent.csms.link_variables import timing_from
+from agent.csms.link_variables import ModelTiming
 from agent.domain.availability import Availability
 from agent.domain.charging_session import ChargingSession
 from agent.domain.session_context import SessionRules
@@ -43,6 +43,7 @@ logger = logging.getLogger(__name__)
 
 DATABASE_NAME = "station.sqlite"
 BOARDS_FIRST_S = 0.25
+"""BootNotification waits so long for boards: one that was just switched on takes seconds to answer."""
 COMMANDED_S = 0.005
 """From a board's first answer to the first command to it."""
 FRAME_LOG_NAME = "ocpp-frames.log"
@@ -75,6 +76,7 @@ class Agent:
         self.station: ChargingStation
         self.client: CsmsClient
         self._boot_reason = boot_history.POWER_UP
+        self._boards_steered = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
@@ -107,9 +109,10 @@ class Agent:
             self._clock,
             deauthorize=self._deauthorize,
             on_authorization=authorizer.learn,
-            timing=lambda: timing_from(self.device_model, base_timing),
+            timing=ModelTiming(self.device_model, base_timing),
             dial=self._surfaces.dial or WebsocketDialler(endpoint, ping_interval_s=self._ping_interval_s),
             frames=self._frames,
+            ready=self._boards_steered.wait,
         )
         parts = StationParts(
             self.device_model,
@@ -203,7 +206,8 @@ class Agent:
             runners = [
                 self.station.run(),
                 self.journal.run(),
-                self._run_client(),
+                self._put_boards_first(),
+                self.client.run(),
                 *(runner.run() for runner in self._hardware.runners),
                 *(self._read_cards(reader) for reader in self._hardware.readers),
             ]
@@ -214,13 +218,13 @@ class Agent:
                 task.cancel()
         await self.close()
 
-    async def _run_client(self) -> None:
-        """Boards first: what is needed to dial takes the interpreter for as long as asking and steering all boards."""
+    async def _put_boards_first(self) -> None:
+        """Hold BootNotification back until the boards have answered and been commanded; the link is made meanwhile."""
         with suppress(TimeoutError):
             async with asyncio.timeout(BOARDS_FIRST_S):
                 await self.station.heard()
                 await asyncio.sleep(COMMANDED_S)
-        await self.client.run()
+        self._boards_steered.set()
 
     async def close(self) -> None:
         """Write what is left and close the store."""

@@ -5,6 +5,36 @@ from dataclasses import replace
 from agent.csms.back_off import BackOffRange
 from agent.csms.settings import LinkTiming
 from agent.domain.device_model import DeviceModel
+from agent.domain.variable import VariableKey
+
+_DECIDING = (
+    VariableKey("OCPPCommCtrlr", "MessageTimeout", "Default"),
+    VariableKey("OCPPCommCtrlr", "OfflineThreshold"),
+    VariableKey("OCPPCommCtrlr", "RetryBackOffWaitMinimum"),
+    VariableKey("OCPPCommCtrlr", "RetryBackOffRandomRange"),
+    VariableKey("OCPPCommCtrlr", "RetryBackOffRepeatTimes"),
+    VariableKey("ClockCtrlr", "TimeSource"),
+)
+
+
+class ModelTiming:
+    """The timing as it stands, asked before every message: composed anew only after a variable has changed."""
+
+    def __init__(self, model: DeviceModel, base: LinkTiming) -> None:
+        self._model = model
+        self._base = base
+        self._timing: LinkTiming | None = None
+        for key in _DECIDING:
+            model.watch(key, self._forget)
+
+    def __call__(self) -> LinkTiming:
+        """Return the present timing."""
+        if self._timing is None:
+            self._timing = timing_from(self._model, self._base)
+        return self._timing
+
+    def _forget(self, _value: str) -> None:
+        self._timing = None
 
 
 def timing_from(model: DeviceModel, base: LinkTiming) -> LinkTiming:

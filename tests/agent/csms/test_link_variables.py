@@ -1,5 +1,7 @@
+import pytest
+
 from agent.csms.back_off import BackOffRange
-from agent.csms.link_variables import timing_from
+from agent.csms.link_variables import ModelTiming, timing_from
 from agent.csms.settings import LinkTiming
 from agent.domain.device_model import parse_variable_name
 from tests.fakes.fake_station import device_model
@@ -37,3 +39,23 @@ def test_a_longer_call_timeout_never_makes_the_link_look_dead_before_it_is_over(
     model = device_model()
     model.preset(parse_variable_name("OCPPCommCtrlr.MessageTimeout[Default]"), "100")
     assert timing_from(model, LinkTiming()).liveness_s == 150.0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OCPPCommCtrlr.MessageTimeout[Default]", "100"),
+        ("OCPPCommCtrlr.OfflineThreshold", "7"),
+        ("OCPPCommCtrlr.RetryBackOffWaitMinimum", "9"),
+        ("OCPPCommCtrlr.RetryBackOffRandomRange", "9"),
+        ("OCPPCommCtrlr.RetryBackOffRepeatTimes", "2"),
+        ("ClockCtrlr.TimeSource", "RealTimeClock"),
+    ],
+)
+def test_a_timing_that_is_kept_is_forgotten_when_a_variable_of_it_changes(name: str, value: str) -> None:
+    model = device_model()
+    timing = ModelTiming(model, LinkTiming())
+    before = timing()
+    assert timing() is before
+    assert model.preset(parse_variable_name(name), value).accepted
+    assert timing() == timing_from(model, LinkTiming()) != before
