@@ -334,16 +334,6 @@ class PilotController(Protocol):
         """Own the line for ever: reopen it, poll it, report through `emit`; returns only on cancellation."""
 
 
-class ConnectorLock(Protocol):
-    """Motor lock of a socket; feedback arrives as `LockChanged` or `Fault.LOCK_FAILED`."""
-
-    def lock(self) -> None:
-        """Lock the plug in the socket."""
-
-    def unlock(self) -> None:
-        """Release the plug."""
-
-
 # --------------------------------------------------------------------------- energy meter
 
 

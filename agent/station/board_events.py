@@ -1,4 +1,7 @@
-"""Board events to session events: a rule with the pilot's memory."""
+"""Board events to session events: a rule with the pilot's memory.
+
+What a board tells of cable, temperatures and phases means nothing to a session yet, and is let go here.
+"""
 
 from typing import assert_never
 
@@ -10,15 +13,18 @@ from hal.api import (
     BoardEvent,
     BoardLost,
     BoardReset,
+    CableDetected,
     FaultCleared,
     FaultRaised,
     LockChanged,
     OfferConfirmed,
+    PhasesSwitched,
     PilotChanged,
     PlugInCounted,
     PowerOff,
     PowerOn,
     StopButtonPressed,
+    TemperatureMeasured,
 )
 
 
@@ -54,7 +60,7 @@ class BoardTranslator:
                 return (ev.LockMoved(locked),)
             case StopButtonPressed():
                 return (ev.StopRequested(StoppedReason.LOCAL, TriggerReason.STOP_AUTHORIZED),)
-            case OfferConfirmed():
+            case OfferConfirmed() | CableDetected() | TemperatureMeasured() | PhasesSwitched():
                 return ()
             case _:
                 assert_never(event)

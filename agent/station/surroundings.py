@@ -8,7 +8,8 @@ from agent.domain.session_state import EvseStatus
 from agent.domain.vocabulary import Authorization, IdToken
 from agent.station.metering import Metering
 from agent.station.sampling import SampleIntervals
-from hal.api import ConnectorLock, PilotController
+from hal.abilities import ConnectorLock
+from hal.api import PilotController
 from hal.panel import Indicator
 from hal.value import dataclass
 
