@@ -38,8 +38,8 @@ bench: $(READY) ## benchmarks: a table and a JSON file
 schema: $(READY) ## write docs/agent-config.schema.json
 	$(BIN)/python -m agent.config_check > docs/agent-config.schema.json
 
-diagram: $(READY) ## write the session state diagram into ARCHITECTURE.md
-	$(BIN)/python -m agent.domain.state_diagram ARCHITECTURE.md
+diagram: $(READY) ## write what is drawn from tables: the session's states, the table of faults
+	$(BIN)/python -m agent.domain.state_diagram ARCHITECTURE.md && $(BIN)/python -m agent.domain.fault_table docs/technician.md
 
 lock: $(READY) ## resolve the dependencies anew into requirements/
 	sh packaging/lock $(BIN)

@@ -12,11 +12,9 @@ import pytest
 from agent.config import load_config
 from agent.csms.v16.configuration_keys import FEATURE_PROFILES, VARIABLES, ConfigurationKeys
 from agent.domain.device_model import DeviceModel
-from agent.domain.error_catalogue import CATALOGUE, FaultEntry
 from agent.domain.indication import CHECKING, REJECTED, indication_for
 from agent.domain.session_state import SessionState
 from agent.domain.variables import EvseDescription, StationDescription, station_definitions
-from hal.api import Fault
 from hal.meters.register_map import parse_register_map
 from hil.bench import Bench
 from hil.control import Control
@@ -81,14 +79,6 @@ def test_the_operators_page_has_every_variable_and_key() -> None:
     assert not missing
     assert set(VARIABLES) <= names
     assert FEATURE_PROFILES == "Core,RemoteTrigger"
-
-
-@pytest.mark.parametrize(("fault", "entry"), CATALOGUE.items())
-def test_the_technicians_page_has_every_fault_and_what_it_ends(fault: Fault, entry: FaultEntry) -> None:
-    (row,) = (row for row in rows(page("technician.md")) if row.startswith(f"| `{fault.value}` |"))
-    ends, going_on = row.split("|")[3].strip().startswith("yes"), "charging goes on" in row
-    assert ends == (entry.ends_transaction is not None)
-    assert going_on != entry.blocks_power
 
 
 def test_the_technicians_page_has_every_text_with_its_light() -> None:

@@ -89,8 +89,11 @@ def test_links_between_pages_lead_somewhere() -> None:
     assert not broken
 
 
-def test_the_session_diagram_of_the_architecture_page_is_current() -> None:
-    command = [sys.executable, "-m", "agent.domain.state_diagram", "ARCHITECTURE.md", "--check"]
+@pytest.mark.parametrize(
+    ("module", "page"), [("state_diagram", "ARCHITECTURE.md"), ("fault_table", "docs/technician.md")]
+)
+def test_what_is_drawn_from_tables_is_current(module: str, page: str) -> None:
+    command = [sys.executable, "-m", f"agent.domain.{module}", page, "--check"]
     checked = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stderr
 

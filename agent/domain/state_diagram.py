@@ -5,17 +5,14 @@ the group, and a set of alternatives that belong together is one target. `--chec
 page is stale.
 """
 
-import argparse
 import sys
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Final
 
+from agent.domain.generated_page import GeneratedPart
 from agent.domain.session_state import SessionState
 from agent.domain.session_table import ACTIVE, ENDING, IDLE, TABLE, Row
 
-BEGIN: Final = "<!-- session diagram: begin; written by `make diagram` -->"
-END: Final = "<!-- session diagram: end -->"
 GROUPS: Final[dict[str, tuple[SessionState, ...]]] = {"IDLE": IDLE, "ACTIVE": ACTIVE, "ENDING": ENDING}
 _TITLES: Final = {
     "IDLE": "a token is welcome",
@@ -32,10 +29,6 @@ RESTS: Final = (
 """Where an EVSE without an authorisation may belong; one arrow leads to the choice among them."""
 _REST: Final = "where_it_belongs"
 _LINE: Final = "<br/>"
-
-
-class NoMarkersError(ValueError):
-    """The page has no place for the diagram."""
 
 
 def diagram(table: Iterable[Row] = TABLE) -> str:
@@ -95,34 +88,8 @@ def _from_groups(arrows: dict[tuple[str, str], set[str]]) -> dict[tuple[str, str
     return {ends: triggers for ends, triggers in merged.items() if triggers}
 
 
-def drawn_into(page: str) -> str:
-    """Return the page with the present diagram between its markers. Raises: NoMarkersError."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise NoMarkersError(f"the page needs the lines {BEGIN!r} and {END!r}, in this order")
-    return f"{before}{BEGIN}\n{diagram()}\n{END}{after}"
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the diagram into a page, or check it."""
-    parser = argparse.ArgumentParser(prog="python -m agent.domain.state_diagram", description=main.__doc__)
-    parser.add_argument("page", type=Path, help="Markdown file with the two marker comments")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if the diagram is stale")
-    chosen = parser.parse_args(arguments)
-    try:
-        page = chosen.page.read_text(encoding="utf-8")
-        wanted = drawn_into(page)
-    except (OSError, NoMarkersError) as error:
-        sys.stderr.write(f"{chosen.page}: {error}\n")
-        return 2
-    if not chosen.check:
-        chosen.page.write_text(wanted, encoding="utf-8")
-    elif page != wanted:
-        sys.stderr.write(f"{chosen.page}: the session diagram is stale; run `make diagram`\n")
-        return 1
-    return 0
+PART: Final = GeneratedPart("session diagram", "agent.domain.state_diagram", diagram)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(PART.main())

@@ -4,8 +4,9 @@ import pytest
 
 from agent.domain.session_state import SessionState
 from agent.domain.session_table import TABLE
-from agent.domain.state_diagram import BEGIN, END, GROUPS, diagram, drawn_into, main
+from agent.domain.state_diagram import GROUPS, PART, diagram
 
+BEGIN, END = PART.begin, PART.end
 PAGE = f"# Page\n\n{BEGIN}\nold\n{END}\n\nafter\n"
 
 
@@ -25,20 +26,20 @@ def test_every_arrow_has_two_ends_that_are_declared() -> None:
 
 
 def test_only_what_is_between_the_markers_is_written() -> None:
-    page = drawn_into(PAGE)
+    page = PART.drawn_into(PAGE)
     assert page.startswith(f"# Page\n\n{BEGIN}\n```mermaid\n")
     assert page.endswith(f"```\n{END}\n\nafter\n")
-    assert drawn_into(page) == page
+    assert PART.drawn_into(page) == page
 
 
 def test_check_tells_a_stale_page_and_leaves_it_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = tmp_path / "page.md"
     page.write_text(PAGE)
-    assert main([str(page), "--check"]) == 1
+    assert PART.main([str(page), "--check"]) == 1
     assert "make diagram" in capsys.readouterr().err
     assert page.read_text() == PAGE
-    assert main([str(page)]) == 0
-    assert main([str(page), "--check"]) == 0
+    assert PART.main([str(page)]) == 0
+    assert PART.main([str(page), "--check"]) == 0
 
 
 @pytest.mark.parametrize("text", ["no markers", f"{BEGIN} only", f"{END} only"])
@@ -47,7 +48,7 @@ def test_a_page_without_a_place_for_it_is_refused_in_one_sentence(
 ) -> None:
     page = tmp_path / "page.md"
     page.write_text(text)
-    assert main([str(page)]) == 2
-    assert main([str(tmp_path / "missing.md")]) == 2
+    assert PART.main([str(page)]) == 2
+    assert PART.main([str(tmp_path / "missing.md")]) == 2
     assert page.read_text() == text
     assert len(capsys.readouterr().err.splitlines()) == 2
