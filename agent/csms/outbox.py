@@ -49,6 +49,9 @@ class Journal(Protocol):
     async def next_row(self) -> JournalRow:
         """Wait for the oldest row that is neither acknowledged nor parked."""
 
+    def on_recorded(self, listener: Callable[[Fact], None]) -> None:
+        """Tell a fact that is being written, before it is a row that may leave."""
+
     def attempted(self, row: JournalRow, message_id: str) -> JournalRow:
         """Note one more message id under which this row is being sent; returns the row as it stands now."""
 
@@ -105,6 +108,7 @@ class Outbox:
         self._current: _Delivery | None = None
         self._work: Work | None = None
         link.calls.hear_late_answers(self._take_late_answer)
+        journal.on_recorded(self._prepare)
 
     async def run(self) -> None:
         """Deliver row by row."""
@@ -112,13 +116,21 @@ class Outbox:
             self._work = Work(group)
             while True:
                 row = await self._journal.next_row()
-                transaction_id = _transaction_id(row.fact)
-                known = self._journal.at_csms(transaction_id) if transaction_id else TransactionAtCsms()
-                self._current = _Delivery(row, known, {})
+                self._current = _Delivery(row, self._known_of(row.fact), {})
                 try:
                     await self._deliver(self._current)
                 finally:
                     self._current = None
+
+    def _prepare(self, fact: Fact) -> None:
+        """Let the adapter map a fact that may be next while the disk works: only its sending waits for that."""
+        adapter = self._link.adapter
+        if self._current is None and adapter is not None and self._link.online.is_set():
+            adapter.fact_requests(fact, self._known_of(fact))
+
+    def _known_of(self, fact: Fact) -> TransactionAtCsms:
+        transaction_id = _transaction_id(fact)
+        return self._journal.at_csms(transaction_id) if transaction_id else TransactionAtCsms()
 
     async def _deliver(self, delivery: _Delivery) -> None:
         """Bring one row to its end: acknowledged or parked."""

@@ -67,6 +67,7 @@ class Journal:
         self._register_timers: dict[int, asyncio.TimerHandle] = {}
         self._messages: OrderedDict[str, JournalRow] = OrderedDict()
         self._last_row_id = 0
+        self._recorded: list[Callable[[Fact], None]] = []
 
     async def open(self) -> None:
         """Load what is needed. Raises: StoreError."""
@@ -118,6 +119,10 @@ class Journal:
         """Call back on the loop when `healthy` changes."""
         self._writer.on_health(callback)
 
+    def on_recorded(self, listener: Callable[[Fact], None]) -> None:
+        """Tell the first of each record's facts, durable or not: for what can be done while the disk works."""
+        self._recorded.append(listener)
+
     def record(
         self,
         evse_id: int,
@@ -152,6 +157,8 @@ class Journal:
         self._replaceable.pop(("state", evse_id), None)
         self._replaceable.pop(("register", evse_id), None)
         self._writer.write(write, lambda: self._window.announce(rows), on_failure, at_once=True)
+        for listener in self._recorded:
+            asyncio.get_running_loop().call_soon(listener, facts[0])
 
     def open_transaction(self, evse_id: int, type_: type[T]) -> T | None:
         """Return the state of the transaction that was open here. Raises: StoreError if it cannot be read."""

@@ -54,6 +54,10 @@ class MemoryJournal:
     owners: dict[str, str] = field(default_factory=dict)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     settled: asyncio.Event = field(default_factory=asyncio.Event)
+    listeners: list[Callable[[Fact], None]] = field(default_factory=list)
+
+    def on_recorded(self, listener: Callable[[Fact], None]) -> None:
+        self.listeners.append(listener)
 
     def put(self, *facts: Fact) -> None:
         for fact in facts:
@@ -116,6 +120,12 @@ class House:
             await self.client.link.online.wait()
 
 
+def _set() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
 @asynccontextmanager
 async def house(
     csms: ScriptedCsms,
@@ -125,6 +135,7 @@ async def house(
     adapters: Mapping[str, Callable[[], Adapter]] | None = None,
     dial: Dialler | None = None,
     frames: FrameSink | None = None,
+    ready: asyncio.Event | None = None,
 ) -> AsyncIterator[House]:
     adapter = adapter or PlainAdapter()
     journal, clock, deauthorized = MemoryJournal(), LearningClock(), list[str]()
@@ -144,6 +155,7 @@ async def house(
         timing=lambda: timing,
         dial=dial,
         frames=frames,
+        ready=(ready or _set()).wait,
     )
     task = asyncio.create_task(client.run())
     try:

@@ -1,7 +1,11 @@
 import asyncio
 from dataclasses import replace
 
+from agent.csms.adapter import Outgoing
+from agent.domain.delivery import TransactionAtCsms
+from agent.domain.facts import Fact
 from tests.agent.csms.link_house import QUICK, House, ended, house, online_house, started, updated
+from tests.fakes.plain_adapter import PlainAdapter
 from tests.fakes.scripted_csms import Json, Refuse, ScriptedCsms, scripted_csms
 
 
@@ -144,3 +148,37 @@ async def test_a_transaction_of_another_back_end_is_parked_not_sent() -> None:
         await home.journal.until_empty()
         assert facts_told(home) == []
         assert "another back-end" in home.journal.parked[0][1]
+
+
+class CountingAdapter(PlainAdapter):
+    """Notes which facts it was asked to map."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mapped: list[Fact] = []
+
+    def fact_requests(self, fact: Fact, at_csms: TransactionAtCsms) -> list[Outgoing]:
+        self.mapped.append(fact)
+        return super().fact_requests(fact, at_csms)
+
+
+async def test_a_fact_is_mapped_while_the_disk_works_but_not_told() -> None:
+    adapter = CountingAdapter()
+    async with scripted_csms() as csms, house(csms, adapter=adapter) as home:
+        await home.until_online()
+        (tell,) = home.journal.listeners
+        tell(started())
+        assert adapter.mapped == [started()]
+        assert facts_told(home) == []
+
+
+async def test_a_fact_that_is_being_written_leaves_the_one_under_way_alone() -> None:
+    adapter = CountingAdapter()
+    async with scripted_csms() as csms, house(csms, adapter=adapter) as home:
+        await home.until_online()
+        csms.on("StartTransaction", None)
+        home.journal.put(started())
+        await csms.until_called("StartTransaction")
+        (tell,) = home.journal.listeners
+        tell(ended())
+        assert ended() not in adapter.mapped

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.domain.delivery import TransactionAtCsms
-from agent.domain.facts import UnauthorisedEnergyFound
+from agent.domain.facts import Fact, UnauthorisedEnergyFound
 from agent.store import journal_rows
 from agent.store.database import Operation
 from agent.store.errors import StoreError
@@ -46,6 +46,15 @@ async def test_next_row_waits_for_a_fact_and_gives_only_what_is_durable(tmp_path
     with closing(sqlite3.connect(tmp_path / "store.db")) as other:
         assert other.execute("SELECT row_id, state FROM journal").fetchall() == [(row.row_id, "queued")]
         assert other.execute("SELECT count(*) FROM open_transactions").fetchone() == (1,)
+
+
+async def test_a_fact_is_told_while_it_is_being_written_and_never_within_its_recording(rig: JournalRig) -> None:
+    told: list[Fact] = []
+    rig.journal.on_recorded(told.append)
+    rig.record([started(), updated(1)])
+    assert told == []
+    await rig.journal.flush()
+    assert told == [started()]
 
 
 async def test_a_restart_finds_queue_open_transaction_and_register(rig: JournalRig) -> None:
