@@ -3,6 +3,8 @@
 Lessons 33, 41, 52, 57; facts rapi_openevse for what the board does by itself.
 """
 
+from decimal import Decimal
+
 from tests.stories.sessions import CARD, OTHER_CARD, begin_session, leave
 from tests.stories.story_bench import Story
 from tests.stories.telling import story
@@ -113,9 +115,11 @@ async def test_a_contactor_that_does_not_close_is_a_fault_and_costs_nothing(s: S
     await s.plug_in()
     await s.until_told("Occupied")
     await s.swipe(CARD)
+    await s.until_told("Faulted")
     await s.pass_time(60)
     await s.plug_out()
-    await s.until_ended()
+    ended = await s.until_ended()
+    assert Decimal(ended["energy_wh"]) == 0
     await s.clear("fails_to_close")
 
 
@@ -137,10 +141,12 @@ async def test_a_meter_that_stays_silent_ends_with_the_last_register(s: Story) -
     await begin_session(s)
     await s.pass_time(20)
     await s.fault("meter_silent")
+    last_wh = await s.register_wh()
     await s.pass_time(5)
     await s.swipe(CARD)
     await s.until_evse(contactor_closed=False, within_s=6)
-    await s.until_ended()
+    ended = await s.until_ended()
+    assert last_wh - 20 <= Decimal(ended["energy_stop_wh"]) <= last_wh
     await s.clear("meter_silent")
     await s.pass_time(30, scaled=False)
     await leave(s)
@@ -158,6 +164,7 @@ async def test_a_register_that_runs_backwards_is_never_billed(s: Story) -> None:
     await s.pass_time(10)
     await leave(s)
     await s.until_ended()
+    assert (await s.ledger())["problems"] == []
 
 
 @story()

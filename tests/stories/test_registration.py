@@ -34,6 +34,7 @@ async def test_a_boot_without_answer_is_told_again(s: Story) -> None:
     await s.expect("BootNotification", within_s=90)
     await s.boot(status="Accepted")
     await s.until(lambda: bool(s.requests("StatusNotification")), "the station is online", within_s=90)
+    assert len(s.requests("BootNotification")) >= 3
 
 
 @story(started=False)

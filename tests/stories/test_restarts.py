@@ -190,9 +190,11 @@ async def test_nothing_runs_on_after_a_restart_between_sessions(s: Story) -> Non
     await s.kill_agent()
     await s.start_agent()
     await s.until_told("Available")
+    assert not (await s.state())["contactor_closed"]
     await begin_session(s, card=OTHER_CARD)
     await leave(s)
     await s.until_ended(2)
+    assert [each["id_token"] for each in await s.transactions()] == [CARD, OTHER_CARD]
 
 
 @story()
@@ -204,7 +206,7 @@ async def test_sigkill_while_a_car_waits_for_a_card_costs_it_nothing(s: Story) -
     await s.swipe(CARD)
     await s.until_charging()
     await leave(s)
-    await s.until_ended()
+    assert (await s.until_ended())["id_token"] == CARD
 
 
 @story()

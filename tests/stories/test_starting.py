@@ -132,6 +132,7 @@ async def test_a_back_end_that_answers_after_30_s_delays_no_driver(s: Story) -> 
     await s.plug_out()
     await s.until_evse(contactor_closed=False, within_s=2)
     await s.until_ended(2, within_s=400)
+    assert len(await s.transactions()) == 2
 
 
 @story()
