@@ -5,7 +5,7 @@ A fault in here must not stop a car from charging, so it is restarted here and n
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from agent.clock import Clock
 from agent.csms.adapter import Outgoing, Payload
@@ -40,8 +40,11 @@ class CsmsClient:
         timing: Callable[[], LinkTiming] = LinkTiming,
         dial: Dialler | None = None,
         frames: FrameSink | None = None,
+        ready: Callable[[], Awaitable[object]],
     ) -> None:
-        self.link = CsmsLink(adapters, dial or WebsocketDialler(endpoint), clock, timing, frames or NoFrameLog())
+        """`ready`: returns once BootNotification may be sent; the connection is made meanwhile."""
+        dial = dial or WebsocketDialler(endpoint)
+        self.link = CsmsLink(adapters, dial, clock, timing, frames or NoFrameLog(), ready)
         self._statuses = StatusBoard(self.link, timing)
         self._outbox = Outbox(journal, self.link, endpoint.full_url, deauthorize, on_authorization)
         self.back_end = CsmsBackEnd(self.link, self._statuses)

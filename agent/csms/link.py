@@ -2,6 +2,7 @@
 
 Rules kept here:
 * Whatever ends a connection leads to the next one, after a back-off with jitter that only a stable connection resets.
+* BootNotification waits until the station is ready for it; the connection is made meanwhile.
 * Before the back-end has accepted the station nothing is sent but BootNotification; while it is Pending, also what the
   back-end itself asked for (OCPP 1.6, 4.2; OCPP 2.0.1 part 2, B02.FR.02).
 * A socket that is open but answers nothing is a dead one.
@@ -9,8 +10,9 @@ Rules kept here:
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from agent.clock import Clock
 from agent.csms import rpc
@@ -26,8 +28,10 @@ from agent.csms.registration import BOOT_ACTION, Registration
 from agent.csms.rpc import Call, FrameError
 from agent.csms.schemas import Schemas
 from agent.csms.settings import LinkTiming
-from agent.csms.wire import Wire
 from agent.csms.work import Work
+
+if TYPE_CHECKING:
+    from agent.csms.wire import Wire
 
 logger = logging.getLogger(__name__)
 
@@ -49,12 +53,15 @@ class CsmsLink:
         clock: Clock,
         timing: Callable[[], LinkTiming],
         frames: FrameSink,
+        ready: Callable[[], Awaitable[object]],
     ) -> None:
+        """`ready`: returns once BootNotification may be sent."""
         self._versions = _Versions(adapters)
         self._dial = dial
         self._clock = clock
         self._timing = timing
         self._frames = frames
+        self._ready = ready
         self._calls = Calls()
         self._calls.hear_late_answers(self._take_late_answer)
         self._registration: Registration | None = None
@@ -124,6 +131,8 @@ class CsmsLink:
                     await connection.close(code)
 
     async def _converse(self, connection: Connection, adapter: Adapter, work: Work) -> str:
+        from agent.csms.wire import Wire  # noqa: PLC0415 - needs the websocket client, which the dialler has loaded
+
         rules = RULES[adapter.subprotocol]
         wire = Wire(connection, self._versions.schemas(adapter.subprotocol), self._frames)
         answerer = Answerer(adapter, rules, wire.schemas, wire, work)
@@ -140,7 +149,7 @@ class CsmsLink:
             self._end()
         return reason
 
-    def _begin(self, adapter: Adapter, wire: Wire) -> None:
+    def _begin(self, adapter: Adapter, wire: "Wire") -> None:
         if adapter is not self.adapter:
             adapter.use()
         self.adapter = adapter
@@ -158,6 +167,7 @@ class CsmsLink:
         self.on_offline()
 
     async def _register(self, adapter: Adapter) -> None:
+        await self._ready()
         if self._registration is not None:
             await self._registration.run(known=self._accepted_by is adapter)
 
@@ -165,7 +175,7 @@ class CsmsLink:
         if self._dead is not None:
             await self._dead
 
-    async def _receive(self, wire: Wire, answerer: Answerer) -> None:
+    async def _receive(self, wire: "Wire", answerer: Answerer) -> None:
         loop = asyncio.get_running_loop()
         in_a_row = 0
         while True:

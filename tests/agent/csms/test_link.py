@@ -21,6 +21,17 @@ async def test_boots_once_and_only_shows_itself_by_a_heartbeat_after_a_reconnect
         assert home.adapter.used == 1
 
 
+async def test_connects_at_once_but_boots_only_when_the_station_is_ready() -> None:
+    ready = asyncio.Event()
+    async with scripted_csms() as csms, house(csms, ready=ready) as home:
+        await csms.until(lambda: len(csms.connections) == 1)
+        assert (await csms.ask("GetConfiguration", {}))[0] == 3
+        assert csms.actions() == []
+        ready.set()
+        await home.until_online()
+        assert csms.actions() == ["BootNotification"]
+
+
 async def test_boots_again_where_the_back_end_forgot_the_station() -> None:
     async with online_house() as home:
 
@@ -30,20 +41,22 @@ async def test_boots_again_where_the_back_end_forgot_the_station() -> None:
         home.csms.on("Heartbeat", forgotten)
         await home.csms.connection.close()
         await home.csms.until_called("BootNotification", 2)
+        assert home.csms.actions() == ["BootNotification", "Heartbeat", "BootNotification"]
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1002, 1008, 1011, 3000, 4000])
 async def test_every_close_code_leads_to_a_reconnect(code: int) -> None:  # lesson 17
     async with online_house() as home:
         await home.csms.connection.close(code)
-        await home.csms.until(lambda: len(home.csms.connections) == 2)
         await home.csms.until_called("Heartbeat")
+        assert len(home.csms.connections) == 2
 
 
 async def test_a_cut_socket_leads_to_a_reconnect() -> None:  # lessons 16, 17
     async with online_house() as home:
         home.csms.connection.transport.abort()
-        await home.csms.until(lambda: len(home.csms.connections) == 2)
+        await home.csms.until_called("Heartbeat")
+        assert len(home.csms.connections) == 2
 
 
 async def test_an_unanswered_boot_is_sent_again() -> None:  # lesson 18
