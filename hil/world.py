@@ -6,6 +6,7 @@ Source: facts iec61851_facts, table of states and diode check.
 """
 
 import asyncio
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -17,6 +18,10 @@ from hil.current_ramp import NO_CURRENT, CurrentRamp
 NOMINAL_VOLTAGE_V = 230.0
 WATT_SECONDS_PER_WH = 3600
 ENERGY_STEP_WH = Decimal("0.000001")
+GENERATOR_V, SOURCE_OHM, DIODE_DROP_V = 12.0, 1000.0, 0.7
+"""Pilot generator, its source resistance and the vehicle's diode: with 2.74 kOhm these give 9 V."""
+PILOT_BOUNDS = ((10.5, "A"), (7.5, "B"), (4.5, "C"), (1.5, "D"))
+"""Lowest high level of each state: half-way between the nominal levels."""
 
 Emit = Callable[[str, dict[str, Any]], None]
 """Takes an event's name and fields; the bench adds EVSE and time."""
@@ -54,12 +59,39 @@ class Wiring(Enum):
     DIODE_SHORTED = "diode"
     PILOT_SHORTED = "pilot_short"
     PILOT_OPEN = "pilot_open"
+    PE_OPEN = "pe_open"
+    """The protective conductor to the vehicle is broken, which is the pilot's way back; the supply's earth is there."""
     GROUND_MISSING = "ground"
     SELF_TEST_FAILS = "rcd_self_test"
     WELDED = "welded"
     FAILS_TO_CLOSE = "fails_to_close"
+    WELDED_2 = "welded_2"
+    FAILS_TO_CLOSE_2 = "fails_to_close_2"
+    WELDED_3 = "welded_3"
+    FAILS_TO_CLOSE_3 = "fails_to_close_3"
+    AUXILIARY_BOUNCES = "auxiliary_bounces"
     RESIDUAL_CURRENT = "residual_current"
     HOT = "over_temperature"
+
+
+CONTACTOR_FAULTS = {
+    1: (Wiring.WELDED, Wiring.FAILS_TO_CLOSE),
+    2: (Wiring.WELDED_2, Wiring.FAILS_TO_CLOSE_2),
+    3: (Wiring.WELDED_3, Wiring.FAILS_TO_CLOSE_3),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What else a board measures."""
+
+    enclosure_c: float = 25.0
+    sensor_c: tuple[tuple[int, float | None], ...] = ()
+    """Temperature sensors (1-4) that read something else; None: broken."""
+    emergency_stops: frozenset[int] = frozenset()
+    """Stops (1-3) that are pressed."""
+    board_supply_v: float = 12.0
+    """The board's own supply."""
 
 
 @dataclass
@@ -72,13 +104,27 @@ class EvseWorld:
     supplied: bool = True
     output: PilotOutput = PilotOutput(PilotKind.DARK)
     load: PilotLoad = PilotLoad.A
+    load_ohm: dict[PilotLoad, float] = field(default_factory=dict)
+    """Resistances of a vehicle that differs from the nominal one, by state."""
+    pilot_offset_v: float = 0.0
+    """Shifts the high level, as a worn or dirty contact does."""
+    pilot_noise_v: float = 0.0
+    """Largest deviation of a single measurement of the pilot."""
+    negative_rail_v: float = -12.0
+    pwm_frequency_hz: float = 1000.0
+    proximity_ohm: float | None = None
+    """Resistor between proximity contact and earth; None: nothing there."""
+    surroundings: Surroundings = Surroundings()
     relay_driven: bool = False
+    further_relays_driven: tuple[bool, ...] = ()
+    """Contactors 2 (L2 and L3) and 3, for a board that has them; without them the first switches all phases."""
     draw: CurrentRamp = NO_CURRENT
     """What the vehicle takes per phase if it is given power."""
     phases: int = 3
     """Phases that the vehicle uses."""
     wiring: set[Wiring] = field(default_factory=set)
     listeners: list[Callable[[], None]] = field(default_factory=list)
+    _noise: random.Random = field(default_factory=lambda: random.Random(0))
     _energy_ws: float = 0.0
     _settled_s: float = 0.0
     _changing: bool = False
@@ -104,9 +150,20 @@ class EvseWorld:
     @property
     def contactor_closed(self) -> bool:
         """What a voltmeter behind the contactor says of it."""
-        if Wiring.WELDED in self.wiring:
-            return True
-        return self.relay_driven and Wiring.FAILS_TO_CLOSE not in self.wiring
+        return self.is_closed(1)
+
+    def is_closed(self, number: int) -> bool:
+        """Tell whether the main contacts of this contactor (1-3) are closed."""
+        welded, fails_to_close = CONTACTOR_FAULTS[number]
+        driven = (self.relay_driven, *self.further_relays_driven)
+        return welded in self.wiring or (
+            number <= len(driven) and driven[number - 1] and fails_to_close not in self.wiring
+        )
+
+    @property
+    def phases_supplied(self) -> int:
+        """Phases that the vehicle uses and that are switched through."""
+        return min(self.phases, 1) if self.further_relays_driven and not self.is_closed(2) else self.phases
 
     @property
     def live(self) -> bool:
@@ -119,22 +176,38 @@ class EvseWorld:
         if Wiring.PILOT_SHORTED in self.wiring or self.output.kind is PilotKind.DARK:
             return 0.0, 0.0
         if self.output.kind is PilotKind.NEGATIVE:
-            return -12.0, -12.0
+            return self.negative_rail_v, self.negative_rail_v
         load = self.load_at_pilot
+        high_v = self._high_v(load)
         if self.output.kind is PilotKind.STEADY:
-            return load.value, load.value
+            return high_v, high_v
         shorted = Wiring.DIODE_SHORTED in self.wiring and load is not PilotLoad.A
-        return load.value, -load.value if shorted else -12.0
+        return high_v, -high_v if shorted else self.negative_rail_v
+
+    def sample_pilot_v(self) -> tuple[float, float]:
+        """Measure the two levels once, noise included."""
+        high_v, low_v = self.pilot_voltage_v
+        noise_v = self.pilot_noise_v
+        if not noise_v:
+            return high_v, low_v
+        return high_v + self._noise.uniform(-noise_v, noise_v), low_v + self._noise.uniform(-noise_v, noise_v)
+
+    def _high_v(self, load: PilotLoad) -> float:
+        level_v = load.value
+        if load in self.load_ohm:
+            resistance_ohm = self.load_ohm[load]
+            level_v = DIODE_DROP_V + (GENERATOR_V - DIODE_DROP_V) * resistance_ohm / (resistance_ohm + SOURCE_OHM)
+        return level_v + self.pilot_offset_v
 
     @property
     def load_at_pilot(self) -> PilotLoad:
-        """The vehicle's load as far as the pilot wire carries it."""
-        return PilotLoad.A if Wiring.PILOT_OPEN in self.wiring else self.load
+        """The vehicle's load as far as pilot and protective conductor carry it."""
+        return PilotLoad.A if self.wiring & {Wiring.PILOT_OPEN, Wiring.PE_OPEN} else self.load
 
     @property
     def output_at_vehicle(self) -> PilotOutput:
         """What reaches the vehicle."""
-        if self.wiring & {Wiring.PILOT_SHORTED, Wiring.PILOT_OPEN}:
+        if self.wiring & {Wiring.PILOT_SHORTED, Wiring.PILOT_OPEN, Wiring.PE_OPEN}:
             return PilotOutput(PilotKind.DARK)
         return self.output
 
@@ -144,7 +217,7 @@ class EvseWorld:
         high, _ = self.pilot_voltage_v
         if high < 0:
             return "F"
-        return {12.0: "A", 9.0: "B", 6.0: "C", 3.0: "D"}.get(high, "E")
+        return next((state for bound_v, state in PILOT_BOUNDS if high >= bound_v), "E")
 
     @property
     def current_a(self) -> float:
@@ -154,7 +227,7 @@ class EvseWorld:
     @property
     def power_w(self) -> float:
         """Power flowing now, W."""
-        return self.current_a * self.voltage_v * self.phases
+        return self.current_a * self.voltage_v * self.phases_supplied
 
     @property
     def energy_wh(self) -> Decimal:
@@ -169,14 +242,15 @@ class EvseWorld:
 
     def seconds_until_energy(self, energy_ws: float) -> float | None:
         """Seconds until this much more energy has flowed, if nothing changes; None if never."""
-        if not self.live or self.voltage_v <= 0 or self.phases == 0:
+        if not self.live or self.voltage_v <= 0 or self.phases_supplied == 0:
             return None
-        return self.draw.seconds_until_charge(energy_ws / (self.voltage_v * self.phases), self.loop.time())
+        return self.draw.seconds_until_charge(energy_ws / (self.voltage_v * self.phases_supplied), self.loop.time())
 
     def _settle(self) -> None:
         now_s = self.loop.time()
         if self.live:
-            self._energy_ws += self.draw.charge_as(self._settled_s, now_s) * self.voltage_v * self.phases
+            power_per_a = self.voltage_v * self.phases_supplied
+            self._energy_ws += self.draw.charge_as(self._settled_s, now_s) * power_per_a
         self._settled_s = now_s
 
     def _changed(self) -> None:
@@ -194,15 +268,18 @@ class EvseWorld:
             self._changing = False
 
     def _report(self) -> None:
-        high, low = self.pilot_voltage_v
+        high, low = (round(level_v, 3) for level_v in self.pilot_voltage_v)
         duty = self.output.duty_percent if self.output.kind is PilotKind.PWM else None
         self._report_change("pilot_voltage", high_v=high, low_v=low)
         self._report_change("pilot_state", state=self.pilot_state)
         self._report_change("duty", duty_percent=duty, output=self.output.kind.value)
         if self._report_change("contactor", closed=self.contactor_closed):
             self.emit("energy", {"energy_wh": str(self.energy_wh)})
+        for number in range(2, 2 + len(self.further_relays_driven)):
+            self._report_change(f"contactor_{number}", closed=self.is_closed(number))
         target_a = self.draw.target_a if self.live else 0.0
-        self._report_change("current", target_a=round(target_a, 3), voltage_v=self.voltage_v, phases=self.phases)
+        phases = self.phases_supplied
+        self._report_change("current", target_a=round(target_a, 3), voltage_v=self.voltage_v, phases=phases)
 
     def _report_change(self, event: str, **fields: Any) -> bool:
         values = tuple(fields.values())
