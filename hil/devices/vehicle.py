@@ -17,6 +17,8 @@ DIGITAL_DUTY_PERCENT = 7.0
 WAKE_UP_S = 3.0
 """State E or F for this long wakes a sleeping car."""
 SIMPLIFIED_MAX_CURRENT_A = 10.0
+CABLE_OHM = {13: 1500.0, 20: 680.0, 32: 220.0, 63: 100.0}
+"""Nominal proximity resistor by the cable's ampacity. Source: facts iec61851_facts, proximity pilot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,25 @@ class VehicleModel:
     """Goes to C without looking at the PWM and draws at most 10 A."""
     overdraw: float = 1.0
     """Draws this many times what it is offered."""
+    proximity_ohm: float | None = None
+    """Resistor in the plug, if it is not the nominal one of `cable_a`."""
+    pilot_b_ohm: float | None = None
+    """Resistance in state B, if it is not the nominal 2740."""
+    pilot_c_ohm: float | None = None
+    """Resistance of both legs together in state C, if it is not the nominal 882."""
+
+    @property
+    def resistor_in_plug_ohm(self) -> float | None:
+        """What the proximity contact of a socket sees; None: a cable without one."""
+        if self.proximity_ohm is not None or self.cable_a is None:
+            return self.proximity_ohm
+        return CABLE_OHM.get(int(self.cable_a))
+
+    @property
+    def pilot_ohm(self) -> dict[PilotLoad, float]:
+        """Resistances that differ from the nominal ones."""
+        own = {PilotLoad.B: self.pilot_b_ohm, PilotLoad.C: self.pilot_c_ohm}
+        return {load: ohm for load, ohm in own.items() if ohm is not None}
 
 
 class Vehicle:
@@ -81,14 +102,20 @@ class Vehicle:
         self._forced = model.simplified and self._wish is PilotLoad.C
         load = PilotLoad.C if self._forced else PilotLoad.B
         self._offer_a = offered_current_a(self._world.output_at_vehicle)
-        self._world.change(load=load, phases=model.phases, draw=NO_CURRENT)
+        self._world.change(
+            load=load,
+            load_ohm=model.pilot_ohm,
+            proximity_ohm=model.resistor_in_plug_ohm,
+            phases=model.phases,
+            draw=NO_CURRENT,
+        )
         self._follow_offer()
 
     def plug_out(self) -> None:
         """Pull the cable, under load if need be."""
         self._timers.cancel_all()
         self.plugged = self._forced = self._power_seen = False
-        self._world.change(load=PilotLoad.A, draw=NO_CURRENT)
+        self._world.change(load=PilotLoad.A, load_ohm={}, proximity_ohm=None, draw=NO_CURRENT)
 
     def demand(self, load: PilotLoad, current_a: float | None = None, phases: int | None = None) -> None:
         """Ask for state B, C or D from now on, whatever is offered; wakes a sleeping car."""
