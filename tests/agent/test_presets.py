@@ -81,7 +81,9 @@ def test_every_value_that_the_configuration_takes_is_taken_by_its_variable(tmp_p
         f"[{section}]\n" + "".join(f"{name} = {tables[section]['properties'][name][bound]}\n" for name in names)
         for section, names in NUMBERS.items()
     ]
-    build_device_model(installed(tmp_path, "[csms]\nreconnect_max_s = 86400\n", *drop_ins))
+    built = model(tmp_path, "[csms]\nreconnect_max_s = 86400\n", *drop_ins)
+    attempts = tables["csms"]["properties"]["message_attempts"][bound]
+    assert built.integer("OCPPCommCtrlr", "MessageAttempts", "TransactionEvent") == attempts
 
 
 def test_no_ping_stays_no_ping(tmp_path: Path) -> None:

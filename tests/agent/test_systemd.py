@@ -28,12 +28,21 @@ def test_every_message_arrives_as_systemd_spells_it(systemd: tuple[socket.socket
     assert received == [b"READY=1", b"STATUS=2 EVSEs, 1 charging", b"WATCHDOG=1", b"STOPPING=1"]
 
 
-def test_without_a_socket_nothing_is_sent_and_nothing_fails() -> None:
+def test_without_a_socket_nothing_is_sent(systemd: tuple[socket.socket, str]) -> None:
+    line, _ = systemd
     Notifier({}).ready()
+    line.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        line.recv(256)
 
 
-def test_a_socket_that_is_gone_is_no_error(tmp_path: Path) -> None:
-    Notifier({"NOTIFY_SOCKET": str(tmp_path / "gone")}).watchdog()
+def test_a_socket_that_is_gone_is_no_error_and_serves_again_once_it_is_back(tmp_path: Path) -> None:
+    notifier = Notifier({"NOTIFY_SOCKET": str(tmp_path / "gone")})
+    notifier.watchdog()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+        line.bind(str(tmp_path / "gone"))
+        notifier.watchdog()
+        assert line.recv(64) == b"WATCHDOG=1"
 
 
 def test_a_full_socket_never_blocks_the_agent(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_serve_links_every_line_and_the_board_answers_over_its_terminal(bench: S
 def test_lines_survive_many_openings(bench: ServedBench) -> None:
     for _ in range(5):
         with open_board(bench) as port:
-            ask_board(port, "GV")
+            assert b"$OK 8.2.3" in ask_board(port, "GV")
 
 
 def test_meter_answers_modbus_over_its_terminal(bench: ServedBench, client: Client) -> None:
@@ -186,7 +186,7 @@ def test_pulled_cable_hangs_the_line_up_and_it_comes_back(bench: ServedBench, cl
             port.close()
     client.ask("clear", evse=1, kind="cable_pulled")
     with open_board(bench) as port:
-        ask_board(port, "GV")
+        assert b"$OK 8.2.3" in ask_board(port, "GV")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

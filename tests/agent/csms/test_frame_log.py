@@ -65,10 +65,11 @@ def test_the_log_stays_within_its_size(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_cannot_be_written_costs_nothing_but_frames(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("as before")
     log = FrameLog(tmp_path / "file" / "ocpp.log")
     log.received("x")
     log.close()
+    assert (tmp_path / "file").read_text() == "as before"
 
 
 def test_a_frame_costs_the_loop_under_10_us(tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ async def test_a_long_outage_tells_everything_again_where_the_version_asks_for_i
         await home.csms.until_called("StatusNotification")
         await reconnect(home)
         await home.csms.until_called("StatusNotification", 2)
+        assert told(home) == [(1, "Available"), (1, "Available")]
 
 
 async def test_a_fault_does_not_wait_for_the_link_to_settle() -> None:  # lessons 25, 41

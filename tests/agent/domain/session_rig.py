@@ -174,7 +174,7 @@ def ended(rig: SessionRig) -> TransactionEnded:
     return fact
 
 
-def check_facts(facts: Iterable[Fact]) -> None:
+def assert_told_whole(facts: Iterable[Fact]) -> None:
     """Gapless numbers from 0; exactly one beginning; nothing after the end."""
     numbers: dict[str, list[TransactionFact]] = {}
     for fact in facts:

@@ -14,7 +14,7 @@ from agent.domain.transaction import TransactionState
 from agent.domain.unauthorised_energy import UnauthorisedEnergyWatch
 from agent.domain.vocabulary import ChargingState, StoppedReason, TxPoint
 from hal.api import Fault, PlugInCounter
-from tests.agent.domain.session_rig import DRIVER, SessionRig, answered, check_facts, counter, ended, of
+from tests.agent.domain.session_rig import DRIVER, SessionRig, answered, assert_told_whole, counter, ended, of
 
 AT = datetime(2026, 5, 1, tzinfo=UTC)
 BEFORE = counter(100, 5000, 60)
@@ -117,7 +117,7 @@ def test_an_unproven_transaction_ends_although_only_the_cable_would_end_it() -> 
     assert (fact.transaction_id, fact.stopped_reason) == ("tx-1", StoppedReason.EV_DISCONNECTED)
     (started,) = of(TransactionStarted, rig.facts)
     assert started.id_token is None, "the car that is there now is another one"
-    check_facts([fact for fact in rig.facts if not isinstance(fact, TransactionEnded)])
+    assert_told_whole([fact for fact in rig.facts if not isinstance(fact, TransactionEnded)])
 
 
 def test_a_restored_transaction_behind_a_fault_waits_and_then_ends() -> None:

@@ -21,7 +21,7 @@ from tests.agent.domain.session_rig import (
     STRANGER,
     SessionRig,
     answered,
-    check_facts,
+    assert_told_whole,
     counter,
     of,
     reading,
@@ -135,7 +135,7 @@ class Watched(SessionRig):
             assert offered == 0 or session.state in ACTIVE, "no offer outlives what it was made for"
             if session.recorder.is_open and session.recorder.state is not None and session.state not in ENDING:
                 assert session.recorder.state.id_token == session.id_token
-        check_facts(self.facts)
+        assert_told_whole(self.facts)
 
     def offered_a(self) -> float:
         return next((a.offered_current_a for a in reversed(of(act.OfferCurrent, self.actions))), 0.0)
@@ -177,4 +177,4 @@ def test_whatever_the_transaction_points_are_a_transaction_is_told_whole(
     for step in steps:
         rig.step(step)
     rig.leave()
-    check_facts(rig.facts)
+    assert_told_whole(rig.facts)

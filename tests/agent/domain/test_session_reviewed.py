@@ -8,7 +8,7 @@ from agent.domain.reconciliation import judge_restart
 from agent.domain.session_state import SessionState as S
 from agent.domain.vocabulary import StoppedReason, TxPoint
 from hal.api import Fault
-from tests.agent.domain.session_rig import SessionRig, answered, check_facts, of, stop
+from tests.agent.domain.session_rig import SessionRig, answered, assert_told_whole, of, stop
 
 
 @pytest.mark.parametrize("stop_point", list(TxPoint))
@@ -23,7 +23,7 @@ def test_no_choice_of_points_lets_two_cars_share_a_transaction(start_point: TxPo
     rig.feed(ev.EvPluggedIn())
     rig.feed(ev.EvUnplugged())
     assert not recorder.is_open
-    check_facts(rig.facts)
+    assert_told_whole(rig.facts)
 
 
 def test_a_driver_who_never_plugs_in_leaves_no_transaction_behind() -> None:

@@ -18,7 +18,7 @@ from agent.domain.vocabulary import (
     TxPoint,
 )
 from hal.api import Quality
-from tests.agent.domain.session_rig import DRIVER, SessionRig, check_facts, ended, of, reading, stop
+from tests.agent.domain.session_rig import DRIVER, SessionRig, assert_told_whole, ended, of, reading, stop
 
 PERIODIC = TriggerReason.METER_VALUE_PERIODIC
 
@@ -38,7 +38,7 @@ def test_a_transaction_begins_at_its_start_point(start: TxPoint, begins_with: Tr
     rig.charging()
     (started,) = of(TransactionStarted, rig.facts)
     assert started.trigger is begins_with
-    check_facts(rig.facts)
+    assert_told_whole(rig.facts)
 
 
 def test_energy_transfer_as_stop_point_ends_it_with_the_flow() -> None:
@@ -97,7 +97,7 @@ def test_the_car_may_leave_while_the_last_register_is_being_read() -> None:
     assert isinstance(rig.feed(ev.EvUnplugged())[0], act.ForbidPower)
     rig.read_meter(2000)
     assert rig.stands(S.AVAILABLE)
-    check_facts(rig.facts)
+    assert_told_whole(rig.facts)
 
 
 def test_a_pause_of_the_car_behind_an_open_contactor_keeps_the_permission() -> None:

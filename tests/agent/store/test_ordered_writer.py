@@ -100,6 +100,7 @@ async def test_flush_does_not_wait_for_what_comes_after_it(database: Database, d
 
     endless()
     await asyncio.wait_for(writer.flush(), timeout=5)
+    assert disk.written
     stored.set()
     await writer.flush()
 

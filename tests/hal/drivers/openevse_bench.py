@@ -37,7 +37,6 @@ class Bench:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     group: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
     running: asyncio.Task[None] | None = None
-    unpermitted_s: float = 0.0
 
     def start_driver(self, driver: OpenEvseBoard) -> None:
         self.driver = driver

@@ -86,6 +86,7 @@ async def test_flood_pauses_reading_and_loses_nothing() -> None:
         while received < 1_000_000:
             received += len(await port.read())
             await asyncio.sleep(0)
+        assert received == 1_000_000
         peer.writer.write(b"dropped")
         await peer.writer.drain()
         port.discard_input()

@@ -42,6 +42,7 @@ async def test_boot_without_answer_leaves_other_requests_answered() -> None:
     async with station_in_memory(csms) as station:
         await station.say("BootNotification", BOOT_16)
         await station.ask("Heartbeat", {})
+    assert [frame.action for frame in csms.frames if frame.direction == "out"] == ["Heartbeat"]
 
 
 async def test_16_transaction_gets_an_id_and_the_tokens_status() -> None:

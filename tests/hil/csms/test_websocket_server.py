@@ -104,11 +104,13 @@ async def test_wrong_credentials_are_refused(password: str | None, user: str | N
 
 async def test_right_credentials_are_accepted_and_a_stations_own_password_wins() -> None:
     door = Door(password="secret", passwords={"CP2": "other"})
-    async with serve_websockets(BenchCsms(), door) as url:
+    csms = BenchCsms()
+    async with serve_websockets(csms, door) as url:
         async with dialled(f"{url}/CP1", "ocpp1.6", password="secret") as (station, _):
             await station.ask("Heartbeat", {})
         async with dialled(f"{url}/CP2", "ocpp1.6", password="other") as (station, _):
             await station.ask("Heartbeat", {})
+    assert {identity: station.requests for identity, station in csms.stations.items()} == {"CP1": 1, "CP2": 1}
 
 
 async def test_several_stations_of_both_versions_are_served_at_once() -> None:

@@ -1,5 +1,6 @@
 import asyncio
 import os
+import select
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,18 @@ async def test_bytes_pass_unchanged_both_ways(tmp_path: Path) -> None:
 async def test_bytes_that_nobody_reads_are_lost_and_block_nothing(tmp_path: Path) -> None:
     line = PtyLine(tmp_path / "board", lambda _data: None)
     line.open()
+    far = os.open(tmp_path / "board", os.O_RDWR | os.O_NOCTTY)
     for _ in range(1000):
         line.write(b"x" * 1000)
+    kept = sum(len(part) for part in iter(lambda: _read_now(far), b""))
+    assert 0 < kept < 1_000_000
+    line.write(b"heard again")
+    assert os.read(far, 1000) == b"heard again"
+    os.close(far)
     line.close()
     line.write(b"to nobody")
+
+
+def _read_now(descriptor: int) -> bytes:
+    ready, _, _ = select.select([descriptor], [], [], 0)
+    return os.read(descriptor, 4096) if ready else b""
