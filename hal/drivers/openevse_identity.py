@@ -19,8 +19,9 @@ from hal.value import dataclass
 
 _WATT_SECONDS_PER_WH: Final = 3600
 _MILLI: Final = Decimal("0.001")
-_LOOKS: Final = 10
-_LOOK_S: Final = 0.1
+_LOOK_FOR_S: Final = 1.0
+_LOOK_AGAIN_S: Final = 0.1
+"""Asked again after a report, or after this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +63,13 @@ async def identify(link: OpenEvseLink) -> Identity:
 
 async def _state(link: OpenEvseLink) -> StateReply:
     """State once the board has looked at its pilot: in its first tenths of a second it does not know of a car."""
-    for _ in range(_LOOKS):
+    loop = asyncio.get_running_loop()
+    end_s = loop.time() + _LOOK_FOR_S
+    while True:
         state = StateReply.from_params(accepted(await link.request(Verb.GET_STATE)))
-        if state.state is not EvseState.UNKNOWN:
-            break
-        await asyncio.sleep(_LOOK_S)
-    return state
+        if state.state is not EvseState.UNKNOWN or loop.time() >= end_s:
+            return state
+        await link.report_within(_LOOK_AGAIN_S)
 
 
 def protections_off(flags: SettingFlags) -> tuple[str, ...]:

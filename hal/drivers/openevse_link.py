@@ -9,6 +9,7 @@ Source: facts: rapi_openevse, Link, Sequence id, Reply.
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 from hal.api import BadFrameError, BusTimeoutError, PortError
 from hal.codecs.rapi import RapiDecoder, Reply, Report, encode_command
@@ -33,6 +34,7 @@ class OpenEvseLink:
         self._asked: int | None = None
         """Sequence id of the request that somebody waits for."""
         self._taken = asyncio.Event()
+        self._reported = asyncio.Event()
         self._is_open = False
         self.late_replies = 0
         """Replies that matched no outstanding command."""
@@ -74,6 +76,7 @@ class OpenEvseLink:
                     self._match(frame)
                 else:
                     await self._reply_taken()
+                    self._reported.set()
                     self._on_report(frame)
 
     async def request(self, verb: Verb, *params: str) -> Reply:
@@ -96,6 +99,13 @@ class OpenEvseLink:
                 await self._reply(next(iter(self._waiting)))
             except BadFrameError as error:
                 logger.warning("order arrived damaged error=%s", error)
+
+    async def report_within(self, limit_s: float) -> None:
+        """Wait for the next report, so long at most."""
+        self._reported.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                await self._reported.wait()
 
     async def _reply_taken(self) -> None:
         """Let the asker run if its reply is there; takes a turn or two of the loop and no time."""

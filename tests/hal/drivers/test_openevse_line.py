@@ -240,6 +240,10 @@ async def test_a_board_that_has_just_started_is_asked_until_it_knows_of_its_car(
         made.board.reset()
         while not made.board.control.running:  # noqa: ASYNC110 - the board tells nobody in memory
             await asyncio.sleep(0.01)
+        running_s = asyncio.get_running_loop().time()
         made.events.clear()
+        await asyncio.sleep(0.05)
         made.start_driver(OpenEvseBoard(made.line))
-        assert (await made.connected()).status.pilot is PilotState.B
+        connected = await made.connected()
+        assert connected.status.pilot is PilotState.B
+        assert connected.at_s < running_s + made.board.model.timing.to_b_s + 0.02, "not as soon as it reported its car"
