@@ -15,6 +15,7 @@ from hal.codecs.rapi import (
 )
 from hal.codecs.rapi_values import PROTECTIONS, EvseState, SettingFlags, Verb
 from hal.drivers.openevse_link import OpenEvseLink
+from hal.drivers.openevse_state import plug_in_elapsed_s
 from hal.value import dataclass
 
 _WATT_SECONDS_PER_WH: Final = 3600
@@ -48,6 +49,7 @@ async def identify(link: OpenEvseLink) -> Identity:
     heartbeat = await link.request(Verb.GET_HEARTBEAT)
     state = await _state(link)
     energy = await link.request(Verb.GET_ENERGY)
+    elapsed_s = plug_in_elapsed_s(state.elapsed_s, state.vflags)
     if not version:
         raise BadFrameError("no firmware version")
     return Identity(
@@ -57,7 +59,7 @@ async def identify(link: OpenEvseLink) -> Identity:
         offered_current_a=settings.offered_current_a,
         heartbeat=HeartbeatReply.from_params(heartbeat.params) if heartbeat.ok else None,
         state=state,
-        plug_in=plug_in_counter(EnergyReply.from_params(energy.params), state.elapsed_s) if energy.ok else None,
+        plug_in=plug_in_counter(EnergyReply.from_params(energy.params), elapsed_s) if energy.ok else None,
     )
 
 

@@ -92,6 +92,7 @@ class Known:
     next_time_limit_s: float = -math.inf
     next_poll_s: float = -math.inf
     next_energy_s: float = -math.inf
+    """Minus infinity until the counters of this plug-in were asked for."""
 
 
 def target(wanted: Wanted, board: OpenEvseState, now_s: float) -> Target:
@@ -121,6 +122,8 @@ def next_command(wanted: Wanted, known: Known, board: OpenEvseState, now_s: floa
         command = _current(wanted, known, now_s)
         if command is not None:
             return command
+        if board.ev_connected and known.next_energy_s == -math.inf:
+            return Command(Verb.GET_ENERGY)  # while it tests itself to close, the board answers nothing
         if not board.enabled and _may_order(known, Verb.ENABLE, now_s):
             return Command(Verb.ENABLE)
     return _regular(known, board, aim, now_s)

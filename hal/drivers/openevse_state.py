@@ -36,6 +36,8 @@ class OpenEvseState:
         self.contactor_closed: bool | None = None
         self.fault: Fault | None = None
         self.fault_detail = ""
+        self.elapsed_s = 0
+        """Charging time of this plug-in, or less: it never proves more than is so."""
 
     @property
     def enabled(self) -> bool:
@@ -66,6 +68,7 @@ class OpenEvseState:
     def observe(self, evse: EvseState, pilot: EvseState, vflags: VFlags, at_s: float) -> list[BoardEvent]:
         """Take one `$AT` or `$GS`, keep the fault, and tell what changed of pilot and contactor."""
         connected = VFlags.EV_CONNECTED in vflags
+        self.elapsed_s = plug_in_elapsed_s(self.elapsed_s, vflags)
         self._keep_fault(self._fault(evse, connected=connected), f"board state {evse:02X}")
         events: list[BoardEvent] = []
         state = _pilot_state(evse, pilot, connected=connected, short=self.fault is Fault.PILOT)
@@ -102,6 +105,14 @@ class OpenEvseState:
     def _keep_fault(self, fault: Fault | None, detail: str) -> None:
         if fault is not self.fault:
             self.fault, self.fault_detail = fault, detail
+
+
+def plug_in_elapsed_s(elapsed_s: int, vflags: VFlags) -> int:
+    """Charging time of this plug-in: the board goes on showing the last plug-in's until the relay closes again.
+
+    Source: open_evse 8.2.3: `SESSION_ENDED` is set by the unplugging and cleared by `chargingOn`, which restarts it.
+    """
+    return 0 if VFlags.SESSION_ENDED in vflags else elapsed_s
 
 
 def _pilot_state(evse: EvseState, pilot: EvseState, *, connected: bool, short: bool) -> PilotState | None:

@@ -87,7 +87,6 @@ class Steering:
         self._offer_asked = False
         self._state_asked_after_change = False
         self._fast_until_s = -math.inf
-        self._elapsed_s = 0
 
     # What the agent asks.
 
@@ -157,7 +156,7 @@ class Steering:
 
     def board_state(self, state: StateReply, now_s: float) -> None:
         """Take the state that was asked at connection; it is told as a whole in `BoardConnected`."""
-        self._elapsed_s = state.elapsed_s
+        self.board.elapsed_s = state.elapsed_s
         self._observe(state.state, state.pilot, state.vflags, now_s)
 
     def sent(self, command: Command, now_s: float) -> None:
@@ -192,7 +191,7 @@ class Steering:
         match command.verb:
             case Verb.GET_STATE:
                 state = StateReply.from_params(accepted(reply))
-                self._elapsed_s = state.elapsed_s
+                self.board.elapsed_s = state.elapsed_s
                 self.known.stale = not self._state_asked_after_change
                 return self._observe(state.state, state.pilot, state.vflags, now_s)
             case Verb.SET_CURRENT:
@@ -203,7 +202,7 @@ class Steering:
                 self.known.next_time_limit_s = now_s + self.known.time_limit_steps * _SECONDS_PER_STEP / 3
             case Verb.GET_ENERGY if reply.ok:
                 energy = EnergyReply.from_params(reply.params)
-                return [PlugInCounted(plug_in_counter(energy, self._elapsed_s), now_s)]
+                return [PlugInCounted(plug_in_counter(energy, self.board.elapsed_s), now_s)]
             case Verb.GET_ENERGY:
                 self.known.next_energy_s = math.inf
             case _ if not reply.ok:
@@ -218,7 +217,6 @@ class Steering:
         if restarted:
             self.wanted.permitted_until_s = self.wanted.waits_for_ev_until_s = -math.inf
         self._judge(identity)
-        self._elapsed_s = identity.state.elapsed_s
         adopts = self.board.enabled and self.board.ev_connected and not restarted and not self._may_run(now_s)
         self.wanted.undecided_until_s = now_s + self.settings.adoption_grace_s if adopts else -math.inf
         self.connected = True
@@ -305,6 +303,8 @@ class Steering:
             self._seen_open(now_s)
         if events:
             self._quicken(now_s)
+        if not self.board.ev_connected:
+            self.known.next_energy_s = -math.inf  # the proof of the next plug-in is due at once
         self._watch_return(events, now_s)
         if not self.connected:
             return []

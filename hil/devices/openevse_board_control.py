@@ -284,7 +284,7 @@ class ChargeControl:
         if VFlag.EV_CONNECTED in self.flags:
             return
         self.flags |= VFlag.EV_CONNECTED
-        self.counters.reset()
+        self.counters.plugged()
 
     def _unplugged(self) -> None:
         self.flags &= ~(VFlag.EV_CONNECTED | VFlag.TIME_LIMIT | VFlag.CHARGE_LIMIT)
@@ -312,8 +312,8 @@ class ChargeControl:
         if Wiring.SELF_TEST_FAILS in self._world.wiring and not self._off(Setting.GFI_SELF_TEST_OFF):
             self._fault(State.GFI_SELF_TEST)
             return
+        self.counters.relay_closes(first=VFlag.SESSION_ENDED in self.flags)
         self.flags = (self.flags | VFlag.RELAY_CLOSED) & ~VFlag.SESSION_ENDED
-        self.counters.relay_closes()
         self._relay_closed()
         self._world.change(relay_driven=True)
         self._changed()

@@ -1,6 +1,8 @@
 """Relay time and energy of the board: this plug-in and its whole life (rule; time comes from the world).
 
-The session restarts at the plug-in; the total lives in the EEPROM. Source: facts rapi_openevse, `$GS` and `$GU`.
+The session's energy restarts at the plug-in, its relay time only when the relay closes for the first time after it:
+until then the board shows the last plug-in's. The total lives in the EEPROM.
+Source: facts rapi_openevse, `$GS` and `$GU`; open_evse 8.2.3, `chargingOn` and `EnergyMeter`.
 """
 
 from hil.devices.openevse_board_values import Eeprom
@@ -17,9 +19,13 @@ class PlugInCounters:
         self.reset()
 
     def reset(self) -> None:
-        """Begin a session."""
+        """Begin after the dark."""
         self._charged_s = 0.0
         self._closed_s: float | None = None
+        self.plugged()
+
+    def plugged(self) -> None:
+        """Begin a session."""
         self._session_start_ws = self._world.energy_ws
 
     @property
@@ -27,8 +33,10 @@ class PlugInCounters:
         """True while the relay is driven."""
         return self._closed_s is not None
 
-    def relay_closes(self) -> None:
-        """Start the clock."""
+    def relay_closes(self, *, first: bool) -> None:
+        """Start the clock; anew if this is the first time since the plug-in."""
+        if first:
+            self._charged_s = 0.0
         self._closed_s = self._world.loop.time()
 
     def relay_opens(self) -> None:

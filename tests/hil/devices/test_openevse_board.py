@@ -333,7 +333,24 @@ def test_session_energy_restarts_at_the_plug_in_and_the_total_runs_on() -> None:
         rig.world.change(load=PilotLoad.B)
         await asyncio.sleep(1)
         assert await rig.ask("GU") == "OK 0 2300"
-        assert (await rig.ask("GS")).split()[2] == "0"
+
+    virtual(story)
+
+
+def test_relay_time_of_the_last_plug_in_is_shown_until_the_relay_closes_again() -> None:
+    async def story() -> None:
+        rig = await Rig().boot(PilotLoad.C)
+        await asyncio.sleep(60)
+        rig.world.change(load=PilotLoad.A)
+        await asyncio.sleep(1)
+        rig.world.change(load=PilotLoad.B)
+        await asyncio.sleep(1)
+        before = (await rig.ask("GS")).split()
+        rig.world.change(load=PilotLoad.C)
+        await asyncio.sleep(5)
+        after = (await rig.ask("GS")).split()
+        assert (int(before[2]) >= 60, before[4]) == (True, "0300")
+        assert (int(after[2]) < 5, after[4]) == (True, "0140")
 
     virtual(story)
 
