@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 LIMIT_S = 30.0
+UNKNOWN_STATE = "00"
 Event = dict[str, Any]
 
 
@@ -77,12 +78,12 @@ class BenchProcess:
                 await self._more.wait()
 
     async def boards_booted(self, after_s: float) -> None:
-        """Wait until every board said that its self-test is over; at first, until none says anything new."""
+        """Wait until every board told its pilot, 0.3 s after its self-test; at first, until none says anything new."""
         if after_s < 0:
             await asyncio.sleep(3.0)
             return
         for number in self.evses:
-            await self.seen(lambda event, evse=number: _is_boot(event, evse), after_s)  # type: ignore[misc]  # a default
+            await self.seen(lambda event, evse=number: _tells_pilot(event, evse), after_s)  # type: ignore[misc]  # a default
 
     async def power_cycle(self) -> None:
         """Take the supply from every board and give it back."""
@@ -112,5 +113,8 @@ def is_reply(event: Event, evse: int) -> bool:
     return event["event"] == "reply" and event.get("evse") == evse
 
 
-def _is_boot(event: Event, evse: int) -> bool:
-    return event["event"] == "message" and event.get("evse") == evse and str(event["text"]).startswith("AB ")
+def _tells_pilot(event: Event, evse: int) -> bool:
+    if event["event"] != "message" or event.get("evse") != evse:
+        return False
+    name, state, *_ = str(event["text"]).split()
+    return name == "AT" and state != UNKNOWN_STATE
