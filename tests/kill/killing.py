@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from tests.fakes.real_station import RealStation
 from tests.fakes.told_energy import told_energy
+from tests.kill.black_box import BlackBox
 from tests.kill.deliveries import TRANSACTION_ACTIONS, Deliveries
 
 TOKEN: Final = "04A11CE0"
@@ -28,8 +29,11 @@ LATE_S: Final = (0.05, 0.3)
 """How long a slow back-end lets a message of a transaction wait for its answer."""
 PROMPT_EVERY: Final = 3
 """In every third session the back-end answers at once."""
-READOPTED_S: Final = 1.5
-"""From the restart until the board has been asked and decided about."""
+READOPTED_S: Final = 1.0
+"""From what a started agent shows first until its board has obeyed."""
+STARTED_S: Final = 15.0
+STOPPED_S: Final = 1.0
+"""So soon after a card the session may be ending, though the display and the contactor do not show it yet."""
 
 Json = dict[str, Any]
 
@@ -42,7 +46,9 @@ class Killings:
     sessions: int = 0
     closings: int = 0
     chatter: list[str] = field(default_factory=list)
-    """Contactor edges after a kill in the middle of charging: there should be none."""
+    """Kills in the middle of charging after which the contactor moved or charging did not go on, with all around."""
+    adopted: int = 0
+    """Kills in the middle of charging."""
     unseen: int = 0
     """Kills after which nothing may prove whose the last energy was, and closings that no agent had an eye on."""
     unauthorised: dict[str, Decimal] = field(default_factory=dict)
@@ -70,10 +76,14 @@ class Killer:
         self._heard_s = 0.0
         self._status = ""
         self._late_s = 0.0
+        self._swiped_s = 0.0
+        self._step = ("", 0.0)
+        self._box = BlackBox(station.directory / "agent.log")
         station.saw_event = self._event
         station.saw_frame = self._frame
 
     def _event(self, event: Json) -> None:
+        self._box.bench(event)
         if event["event"] == "contactor":
             self._closed = event["closed"]
             self._edges += 1
@@ -84,6 +94,7 @@ class Killer:
         self._moved.set()
 
     def _frame(self, frame: Json) -> None:
+        self._box.frame(frame)
         self.done.deliveries.take(frame)
         self._moved.set()
         self._heard_s = asyncio.get_running_loop().time()
@@ -117,7 +128,9 @@ class Killer:
         chosen = set(self._dice.sample(range(len(steps)), min(kills, len(steps))))
         self.done.sessions += 1
         for number, (name, act, longest_s) in enumerate(steps):
+            self._box.done(f"session {self.done.sessions}: {name}")
             await act()
+            self._step = (name, asyncio.get_running_loop().time())
             if number in chosen:
                 await self._kill(name, longest_s)
         await self.settle()
@@ -126,18 +139,38 @@ class Killer:
         await self._random_moment(longest_s)
         agent = self._station.agent
         self.done.unseen += step in UNSEEN_STEPS
-        charging = step.startswith("charging") and await self._is_charging()
+        charging = step.startswith("charging") and await self._is_charging() and not self._may_be_ending
         if agent.running:
             self.done.by_step[step] += 1
             self.done.unanswered += self.done.deliveries.is_waiting
+        killed_s, edges = asyncio.get_running_loop().time(), self._edges
+        self._box.done(f"kill {self.done.kills} while {step}")
         await agent.end(signal.SIGKILL)
         self._shown = ""
-        edges = self._edges
+        self._box.agent_starts()
         await self._station.start_agent()
         if charging:
-            await asyncio.sleep(READOPTED_S)
-            if self._edges != edges:
-                self.done.chatter.append(f"kill {self.done.kills} while {step}: {self._edges - edges} edges")
+            await self._check_adoption(killed_s, edges)
+
+    async def _check_adoption(self, killed_s: float, edges: int) -> None:
+        """The started agent must go on with the session, and no contactor moves."""
+        self.done.adopted += 1
+        decided = await self.until(self._has_decided, STARTED_S)
+        await asyncio.sleep(READOPTED_S)
+        if decided and self._edges == edges and self._shown == "Charging":
+            return
+        name, since_s = self._step
+        self.done.chatter.append(
+            f"kill {self.done.kills} in session {self.done.sessions}, {killed_s - since_s:.3f} s after {name!r}: "
+            f"{self._edges - edges} edges, then the display says {self._shown!r}\n{self._box.around(killed_s)}"
+        )
+
+    async def _has_decided(self) -> bool:
+        return self._shown not in {"", "Starting up"}
+
+    @property
+    def _may_be_ending(self) -> bool:
+        return asyncio.get_running_loop().time() - self._swiped_s < STOPPED_S
 
     async def _random_moment(self, longest_s: float) -> None:
         """Any moment of the step; if the back-end is slow, every other time one between a message and its answer."""
@@ -183,6 +216,7 @@ class Killer:
         await self._swipe()
 
     async def _swipe(self) -> None:
+        self._swiped_s = asyncio.get_running_loop().time()
         await self._station.bench.ask("swipe", token=TOKEN)
 
     async def _swipe_unless_closed(self) -> None:

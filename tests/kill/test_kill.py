@@ -1,6 +1,7 @@
 """The agent is killed at random moments of a session: every transaction is told whole, in order, logically once."""
 
 import asyncio
+import os
 import random
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +20,9 @@ reconnect_random_s = 0.1
 """
 THRESHOLD_WH: Final = Decimal(20)
 """Energy below this that flowed while nobody was authorised is let go."""
+
+SEED: Final = "PILOTLINE_KILL_SEED"
+"""Environment variable: the dice of a run that is to be played again."""
 
 Json = dict[str, Any]
 
@@ -46,7 +50,7 @@ def judge(version: str, done: Killings, ledger: Json, metered_wh: Decimal) -> No
         f"{len(transactions)} transactions, {ledger['repeats']} messages repeated {dict(done.deliveries.repeated)}, "
         f"{done.unanswered} kills between message and answer, {done.closings} closings; "
         f"billed {billed_wh} + reported {reported_wh} of {metered_wh} Wh, "
-        f"{done.unseen} ends without proof; chatter: {done.chatter or 'none'}"
+        f"{done.unseen} ends without proof; {done.adopted} kills while charging, chatter: {len(done.chatter)}"
     )
     assert ledger["problems"] == []
     assert ledger["conflicts"] == 0
@@ -58,7 +62,7 @@ def judge(version: str, done: Killings, ledger: Json, metered_wh: Decimal) -> No
     assert told_wh <= metered_wh + len(transactions)
     let_go_wh = THRESHOLD_WH * done.unseen + 3 * len(transactions)
     assert told_wh >= metered_wh - let_go_wh, transactions
-    assert not done.chatter
+    assert not done.chatter, "\n\n".join(done.chatter)
 
 
 async def _both_versions(directory: Path, kills: int, seed: int) -> list[Killings]:
@@ -78,8 +82,8 @@ async def test_ten_kills_leave_the_books_right(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 async def test_two_hundred_kills_leave_the_books_right(tmp_path: Path) -> None:
-    seed = random.SystemRandom().randrange(10_000)
-    print(f"\nseed {seed}")  # noqa: T201
+    seed = int(os.environ.get(SEED) or random.SystemRandom().randrange(10_000))
+    print(f"\n{SEED}={seed}")  # noqa: T201
     for done in await _both_versions(tmp_path, 200, seed):
         assert done.unanswered >= 3
         assert done.deliveries.repeated["StartTransaction"] + done.deliveries.repeated["TransactionEvent"] >= 1
