@@ -5,8 +5,10 @@ Rule: each key is declared once; reading, refusing and the published schema all 
 
 import math
 from collections.abc import Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, field, fields
 from typing import Any, TypeVar, dataclass_transform
+
+from hal.value import dataclass
 
 Schema = dict[str, object]
 T = TypeVar("T")
@@ -175,22 +177,7 @@ def free_table(doc: str) -> Any:  # noqa: ANN401 - typed by `settings`
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(setting, table, free_table, field))
 def settings(cls: type[T]) -> type[T]:
     """Make a frozen value of a class whose attributes are declared with `setting`, `table` and `free_table`."""
-    # dataclass compiles each method it generates; sharing two of them halves the cost of a start.
-    cls.__repr__ = _repr  # type: ignore[method-assign]  # a plain function, as in a class body
-    cls.__eq__ = _equal  # type: ignore[method-assign]  # as above
-    return dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
-
-
-def _repr(self: Any) -> str:  # noqa: ANN401 - any table
-    shown = (f"{item.name}={getattr(self, item.name)!r}" for item in fields(self) if item.repr)
-    return f"{type(self).__name__}({', '.join(shown)})"
-
-
-def _equal(self: Any, other: object) -> bool:  # noqa: ANN401 - any table
-    compared = [item.name for item in fields(self) if item.compare]
-    if type(other) is not type(self):
-        return False
-    return all(getattr(self, name) == getattr(other, name) for name in compared)
+    return dataclass(frozen=True, slots=True, kw_only=True)(cls)
 
 
 def required(item: Field[Any]) -> bool:

@@ -17,13 +17,17 @@ else:
     _set = object.__setattr__
 
     def dataclass(cls=None, /, **options):  # noqa: ANN001, ANN003, ANN201 - typed above
-        """Decorate a class as `dataclasses.dataclass` does; only `frozen=True, slots=True` gets the cheap methods."""
+        """Decorate a class as `dataclasses.dataclass` does.
+
+        Only `frozen=True, slots=True`, with or without `kw_only=True`, gets the cheap methods.
+        """
         if cls is None:
             return lambda decorated: dataclass(decorated, **options)
-        if not (options.get("frozen") and options.get("slots")) or set(options) - {"frozen", "slots"}:
+        if not (options.get("frozen") and options.get("slots")) or set(options) - {"frozen", "slots", "kw_only"}:
             return dataclasses.dataclass(cls, **options)
         own = set(cls.__dict__)
-        made = dataclasses.dataclass(cls, init=False, repr=False, eq=False, slots=True)
+        kw_only = options.get("kw_only", False)
+        made = dataclasses.dataclass(cls, init=False, repr=False, eq=False, slots=True, kw_only=kw_only)
         for name, method in _SHARED.items():
             if name not in own or (name == "__hash__" and cls.__dict__[name] is None):
                 setattr(made, name, method)
@@ -33,9 +37,11 @@ else:
         """Write the constructor of `cls`, as the standard decorator would for a frozen class."""
         names: dict[str, Any] = {"_set": _set, "_absent": _ABSENT}
         head, body = [], []
-        for number, field in enumerate(dataclasses.fields(cls)):
+        for number, field in enumerate(sorted(dataclasses.fields(cls), key=lambda field: field.kw_only)):
             if not field.init:
                 continue
+            if field.kw_only and "*" not in head:
+                head.append("*")
             if field.default is not dataclasses.MISSING:
                 names[f"_default{number}"] = field.default
                 head.append(f"{field.name}=_default{number}")

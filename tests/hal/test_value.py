@@ -27,6 +27,13 @@ class Positive:
         return "Positive(…)"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    label: str = "meter"
+    phases: int
+    unit: int = field(kw_only=False)
+
+
 @dataclass(slots=True)
 class Counter:
     count: int = 0
@@ -44,6 +51,12 @@ def test_a_missing_or_unknown_argument_is_a_type_error() -> None:
         Reading()  # type: ignore[call-arg]  # the point
     with pytest.raises(TypeError, match="colour"):
         Reading(Decimal(1), colour="red")  # type: ignore[call-arg]  # the point
+
+
+def test_fields_may_be_given_by_name_only() -> None:
+    assert Named(7, phases=3) == Named(unit=7, label="meter", phases=3)
+    with pytest.raises(TypeError, match="positional"):
+        Named(7, "meter", 3)  # type: ignore[call-arg]  # the point
 
 
 def test_values_are_equal_by_what_counts_and_only_to_their_own_kind() -> None:
