@@ -22,8 +22,6 @@ BEAT_LIMIT_S: Final = 10.0
 """An EVSE or driver loop that has not passed a beat for this long keeps the watchdog from being fed."""
 THREAD_SWITCH_S: Final = 0.00005
 """The interpreter's 5 ms would let a journalled fact wait for the loop's other work before it reaches the disk."""
-COLLECT_EVERY: Final = 10_000
-"""New objects between two looks of the garbage collector; the interpreter's 700 come round several times a second."""
 
 
 class Outcome(Enum):
@@ -58,7 +56,6 @@ async def run_agent(config: AgentConfig) -> Outcome:
     database = Database(config.station.state_dir / DATABASE_NAME)
     agent = Agent(config, hardware, clock, Surfaces(database), restart_soon)
     await agent.open()
-    gc.set_threshold(COLLECT_EVERY)
     gc.freeze()  # what was built so far stays: the collector need not look at it again
     notifier = Notifier()
     notifier.ready()
