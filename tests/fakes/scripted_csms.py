@@ -33,6 +33,8 @@ class ScriptedCsms:
     def __init__(self) -> None:
         self.calls: list[tuple[str, str, Json]] = []
         self.answers: list[list[Any]] = []
+        self.answered: list[str] = []
+        """Actions that were given a result."""
         self.connections: list[ServerConnection] = []
         self.requests: list[Request] = []
         self.http_status: int | None = None
@@ -67,6 +69,11 @@ class ScriptedCsms:
         await self.until(lambda: self.actions().count(action) >= times)
         return [payload for _, name, payload in self.calls if name == action][times - 1]
 
+    async def until_heard(self, action: str) -> None:
+        """Wait until the station has the result of this action: it answers what comes after it."""
+        await self.until(lambda: action in self.answered)
+        await self.ask("GetConfiguration", {})
+
     async def ask(self, action: str, payload: Json, message_id: str = "q") -> list[Any]:
         """Send a request and return the raw answer."""
         return await self.ask_raw(json.dumps([2, message_id, action, payload]))
@@ -82,8 +89,9 @@ class ScriptedCsms:
         async for text in connection:
             frame = json.loads(text)
             if frame[0] == 2:
+                script = self._scripts.get(frame[2])  # as it stands when the request comes
                 await self._note(partial(self.calls.append, (frame[1], frame[2], frame[3])))
-                task = asyncio.create_task(self._answer(connection, *frame[1:]))
+                task = asyncio.create_task(self._answer(connection, script, *frame[1:]))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
             else:
@@ -99,16 +107,18 @@ class ScriptedCsms:
         for task in self._tasks:
             task.cancel()
 
-    async def _answer(self, connection: ServerConnection, message_id: str, action: str, payload: Json) -> None:
+    async def _answer(
+        self, connection: ServerConnection, script: Answer | None, message_id: str, action: str, payload: Json
+    ) -> None:
         with suppress(ConnectionClosed):
             try:
-                script = self._scripts.get(action)
                 result = accept(action) if script is None else await script(self, message_id, payload)
             except Refuse as refusal:
                 await connection.send(json.dumps([4, message_id, refusal.code, refusal.description, {}]))
                 return
             if result is not None:
                 await connection.send(json.dumps([3, message_id, result]))
+                await self._note(partial(self.answered.append, action))
 
     async def _note(self, change: Callable[[], None]) -> None:
         async with self._changed:

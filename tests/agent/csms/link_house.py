@@ -33,12 +33,14 @@ from tests.fakes.plain_adapter import LearningClock, PlainAdapter
 from tests.fakes.scripted_csms import ScriptedCsms, scripted_csms
 
 QUICK = LinkTiming(
-    call_timeout_s=0.4,
+    call_timeout_s=5.0,
     liveness_s=30.0,
     settle_s=0.0,
     reconnect=BackOffRange(0.02, 0.1, 0.0),
     boot_retry=BackOffRange(0.05, 0.1, 0.0),
 )
+IMPATIENT = replace(QUICK, call_timeout_s=0.4)
+"""For a back-end that leaves something unanswered."""
 AT = datetime(2030, 1, 1, tzinfo=UTC)
 TOKEN = IdToken("04A2B3C4")
 

@@ -5,7 +5,7 @@ import pytest
 
 from agent.csms.connection import Connection, DialError
 from agent.station.back_end import BackEndUnreachableError
-from tests.agent.csms.link_house import QUICK, TOKEN, house, online_house
+from tests.agent.csms.link_house import IMPATIENT, QUICK, TOKEN, house, online_house
 from tests.fakes.scripted_csms import Answer, Json, Refuse, ScriptedCsms, scripted_csms
 
 
@@ -35,7 +35,7 @@ async def test_authorize_returns_what_the_back_end_says() -> None:
 
 
 async def test_no_usable_answer_means_unreachable() -> None:
-    async with online_house() as home:
+    async with online_house(IMPATIENT) as home:
 
         async def refuses(_csms: ScriptedCsms, _id: str, _payload: Json) -> Json:
             raise Refuse("InternalError")

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from agent.csms.adapter import BootStatus, LinkLostError, Outgoing, Payload, Reply, RpcError
+from agent.csms.adapter import LinkLostError, Outgoing, Payload, Reply, RpcError
 from agent.csms.call_queue import Urgency
-from tests.agent.csms.link_house import QUICK, TOKEN, house, online_house, status
+from tests.agent.csms.link_house import IMPATIENT, QUICK, TOKEN, house, online_house, status
 from tests.fakes.plain_adapter import PlainAdapter
 from tests.fakes.scripted_csms import NOW, Json, Refuse, ScriptedCsms, scripted_csms
 
@@ -62,7 +62,7 @@ async def test_a_cut_socket_leads_to_a_reconnect() -> None:  # lessons 16, 17
 async def test_an_unanswered_boot_is_sent_again() -> None:  # lesson 18
     async with scripted_csms() as csms:
         csms.on("BootNotification", None)
-        async with house(csms) as home:
+        async with house(csms, timing=IMPATIENT) as home:
             await csms.until_called("BootNotification", 2)
             assert not home.client.back_end.is_online
             csms.on("BootNotification", {"status": "Accepted", "currentTime": NOW, "interval": 10})
@@ -95,10 +95,10 @@ async def test_a_late_boot_answer_is_still_taken() -> None:  # lessons 6, 22
             return {"status": "Accepted", "currentTime": NOW, "interval": 10}
 
         csms.on("BootNotification", slow)
-        timing = replace(QUICK, boot_retry=replace(QUICK.boot_retry, minimum_s=60.0, maximum_s=60.0))
+        timing = replace(IMPATIENT, boot_retry=replace(IMPATIENT.boot_retry, minimum_s=60.0, maximum_s=60.0))
         async with house(csms, timing=timing) as home:
             await csms.until_called("BootNotification")
-            await asyncio.sleep(2 * QUICK.call_timeout_s)
+            await asyncio.sleep(2 * IMPATIENT.call_timeout_s)
             release.set()
             await home.until_online()
             assert home.clock.learnt == []
@@ -140,8 +140,7 @@ async def test_nothing_is_sent_before_the_back_end_accepted() -> None:
         csms.on("BootNotification", {"status": "Pending", "currentTime": NOW, "interval": 60})
         async with house(csms) as home:
             home.client.back_end.publish_status(status())
-            await csms.until_called("BootNotification")
-            await asyncio.sleep(0.05)
+            await csms.until_heard("BootNotification")
             with pytest.raises(LinkLostError):
                 await home.client.link.call(Outgoing("Heartbeat", {}), Urgency.STATUS)
             await home.client.send(Outgoing("Heartbeat", {}))
@@ -150,13 +149,13 @@ async def test_nothing_is_sent_before_the_back_end_accepted() -> None:
 
 async def test_a_triggered_boot_that_is_accepted_brings_the_station_online() -> None:
     async with scripted_csms() as csms:
-        csms.on("BootNotification", {"status": BootStatus.PENDING.value, "currentTime": NOW, "interval": 600})
+        csms.on("BootNotification", {"status": "Pending", "currentTime": NOW, "interval": 600})
         async with house(csms) as home:
-            await csms.until_called("BootNotification")
+            await csms.until_heard("BootNotification")
             csms.on("BootNotification", {"status": "Accepted", "currentTime": NOW, "interval": 600})
-            await asyncio.sleep(0.05)
             await home.client.send(home.adapter.boot_request(triggered=True))
             await home.until_online()
+            assert csms.actions() == ["BootNotification", "BootNotification"]
 
 
 @pytest.mark.parametrize(

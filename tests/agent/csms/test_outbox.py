@@ -4,7 +4,7 @@ from dataclasses import replace
 from agent.csms.adapter import Outgoing
 from agent.domain.delivery import TransactionAtCsms
 from agent.domain.facts import Fact
-from tests.agent.csms.link_house import QUICK, House, ended, house, online_house, started, updated
+from tests.agent.csms.link_house import IMPATIENT, QUICK, House, ended, house, online_house, started, updated
 from tests.fakes.plain_adapter import PlainAdapter
 from tests.fakes.scripted_csms import Json, Refuse, ScriptedCsms, scripted_csms
 
@@ -25,7 +25,7 @@ async def test_facts_go_in_order_with_the_id_that_the_start_was_given() -> None:
 async def test_what_happened_offline_is_told_once_the_back_end_is_there() -> None:  # lesson 7
     async with scripted_csms() as csms:
         csms.on("BootNotification", None)
-        async with house(csms) as home:
+        async with house(csms, timing=IMPATIENT) as home:
             home.journal.put(started(), ended())
             await csms.until_called("BootNotification")
             assert facts_told(home) == []
@@ -56,7 +56,7 @@ async def test_each_attempt_has_its_own_id_and_the_same_content() -> None:  # le
 
 
 async def test_a_message_never_answered_is_parked_and_the_next_one_goes() -> None:  # lesson 14
-    async with online_house(replace(QUICK, call_timeout_s=0.05)) as home:
+    async with online_house(IMPATIENT) as home:
         home.adapter.retry_interval_s = 0
         home.csms.on("StopTransaction", None)
         home.journal.put(ended(), updated())
@@ -106,7 +106,7 @@ async def test_a_late_answer_settles_its_row_without_another_attempt() -> None: 
 
 
 async def test_an_answer_to_a_message_of_an_earlier_connection_counts() -> None:  # lesson 6
-    async with online_house() as home:
+    async with online_house(IMPATIENT) as home:
         ids: list[str] = []
 
         async def cut_first(csms: ScriptedCsms, message_id: str, _payload: Json) -> Json | None:

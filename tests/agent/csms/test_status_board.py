@@ -4,7 +4,7 @@ from dataclasses import replace
 from agent.domain.session_state import EvseStatus
 from agent.domain.vocabulary import ConnectorStatus
 from hal.api import Fault
-from tests.agent.csms.link_house import QUICK, House, house, online_house, status
+from tests.agent.csms.link_house import IMPATIENT, QUICK, House, house, online_house, status
 from tests.fakes.scripted_csms import NOW, scripted_csms
 
 A_FAULT = next(iter(Fault))
@@ -36,7 +36,7 @@ async def test_every_change_is_told_while_online_and_repeats_are_not() -> None:
 async def test_after_boot_the_last_status_of_each_evse_is_told() -> None:
     async with scripted_csms() as csms:
         csms.on("BootNotification", None)
-        async with house(csms) as home:
+        async with house(csms, timing=IMPATIENT) as home:
             for one in (status(), occupied(), status(evse_id=2)):
                 home.client.back_end.publish_status(one)
             await csms.until_called("BootNotification")
