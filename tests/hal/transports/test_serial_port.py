@@ -10,6 +10,9 @@ import pytest
 from hal.api import PortError
 from hal.transports.serial_port import SerialPort
 
+LIMIT_S = 10.0
+"""Reached only by a test that fails."""
+
 
 class PtyLine:
     """The device side of a serial line behind a symlink, as a bench or a udev rule makes it."""
@@ -51,7 +54,7 @@ async def test_bytes_pass_both_ways_through_a_pty_symlink(line: PtyLine) -> None
     port.write(b"$GV^35\r")
     assert os.read(line.fd, 100) == b"$GV^35\r"
     os.write(line.fd, b"\x00$OK\r\n\xff")
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(LIMIT_S):
         assert await port.read() == b"\x00$OK\r\n\xff"
     port.close()
 
@@ -71,7 +74,7 @@ async def test_vanished_device_is_a_port_error_and_reopens_when_it_returns(line:
     waiting = asyncio.create_task(port.read())
     await asyncio.sleep(0)
     line.vanish()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(LIMIT_S):
         with pytest.raises(PortError):
             await waiting
     with pytest.raises(PortError):
@@ -81,7 +84,7 @@ async def test_vanished_device_is_a_port_error_and_reopens_when_it_returns(line:
     line.appear()
     await port.open()
     os.write(line.fd, b"back")
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(LIMIT_S):
         assert await port.read() == b"back"
     port.close()
 
@@ -102,7 +105,7 @@ async def test_more_than_the_kernel_takes_is_sent_later_in_order(line: PtyLine) 
             port.write(block)
             sent += block
     received = bytearray()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(LIMIT_S):
         while len(received) < len(sent):
             received += os.read(line.fd, 4096)
             await asyncio.sleep(0)
@@ -141,6 +144,6 @@ async def test_discard_input_drops_unread_bytes(line: PtyLine) -> None:
     os.write(line.fd, b"old")
     port.discard_input()
     os.write(line.fd, b"new")
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(LIMIT_S):
         assert await port.read() == b"new"
     port.close()
