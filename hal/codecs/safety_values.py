@@ -35,6 +35,7 @@ __all__ = [
     "ErrorMessage",
     "FirmwareVersion",
     "Inquiry",
+    "PilotState",
     "ProximityCode",
     "RcmState",
     "SafeState",

@@ -36,7 +36,7 @@ def virtual(story: Callable[[EvseWorld, list[tuple[str, dict[str, Any]]]], Await
 def test_resistance_of_the_vehicle_gives_the_level(state: PilotLoad, resistance_ohm: float, level_v: float) -> None:
     async def story(world: EvseWorld, _: object) -> None:
         world.change(output=PWM, load=state, load_ohm={state: resistance_ohm})
-        assert world.pilot_voltage_v == (pytest.approx(level_v, abs=0.1), -12.0)
+        assert world.pilot_voltage_v == pytest.approx((level_v, -12.0), abs=0.1)
         assert world.pilot_state == state.name
 
     virtual(story)
