@@ -356,7 +356,8 @@ class Evse:
             self._published = seen
             self._show()
             if status is not None:
-                logger.info("status evse=%d state=%s fault=%s", self.evse_id, status.state.value, status.fault)
+                fault = status.fault.value if status.fault else "none"
+                logger.info("status evse=%d state=%s fault=%s", self.evse_id, status.state.value, fault)
                 self._surroundings.status_changed(status)
 
     def _show(self) -> None:

@@ -212,6 +212,17 @@ def test_a_fault_and_a_lost_board_are_published_by_name() -> None:
     play(story)
 
 
+def test_the_log_names_a_fault_as_display_and_pages_do(caplog: pytest.LogCaptureFixture) -> None:
+    async def story(rig: EvseRig) -> None:
+        rig.boards[1].emit(FaultRaised(Fault.GROUND_MISSING, "", now_s()))
+        await asyncio.sleep(0.1)
+
+    with caplog.at_level("INFO", "agent.station.evse"):
+        play(story)
+    assert "status evse=1 state=available fault=none" in caplog.messages
+    assert "status evse=1 state=faulted fault=ground_missing" in caplog.messages
+
+
 def test_a_journal_that_fails_stops_a_running_session_within_60_seconds_and_lets_none_begin() -> None:
     async def story(rig: EvseRig) -> None:
         evse, board = rig.evses[1], rig.boards[1]
