@@ -1,16 +1,19 @@
 """`pilotline-bench ctl`: one control operation, or the event stream (runner)."""
 
 import json
+import os
 import socket
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from hil.control import TEXT_FIELDS
+from hil.command_line import DONE, FAILED, WRONG_USAGE, complain
 
+COMMAND = "pilotline-bench ctl"
 TIMEOUT_S = 10.0
-DONE, FAILED, WRONG_USAGE = 0, 1, 2
+TEXT_FIELDS = frozenset({"token", "type", "kind", "state"})
+"""Fields that are strings whatever they look like."""
 
 
 def run_operation(control: Path, operation: str, words: Sequence[str], *, as_json: bool) -> int:
@@ -18,8 +21,7 @@ def run_operation(control: Path, operation: str, words: Sequence[str], *, as_jso
     try:
         request = {"id": 1, "op": operation, **parse_fields(words)}
     except ValueError as error:
-        print(f"pilotline-bench ctl: {error}", file=sys.stderr)
-        return WRONG_USAGE
+        return complain(COMMAND, str(error), WRONG_USAGE)
     try:
         with socket.socket(socket.AF_UNIX) as line:
             line.settimeout(TIMEOUT_S)
@@ -29,8 +31,7 @@ def run_operation(control: Path, operation: str, words: Sequence[str], *, as_jso
     except KeyboardInterrupt:
         return DONE
     except OSError as error:
-        print(f"pilotline-bench ctl: no bench answers at {control} ({error}); is it served?", file=sys.stderr)
-        return FAILED
+        return complain(COMMAND, f"no bench answers at {control} ({error}); is it served?", FAILED)
 
 
 def parse_fields(words: Sequence[str]) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def parse_fields(words: Sequence[str]) -> dict[str, Any]:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name:
-            raise ValueError(f"{word!r} is not key=value")
+            raise ValueError(f"{word!r} is not key=value, such as evse=1")
         fields[name] = value if name in TEXT_FIELDS else _value(value)
     return fields
 
@@ -55,14 +56,16 @@ def _follow(line: socket.socket, *, subscribed: bool, as_json: bool) -> int:
     lines = _lines(line)
     answer = json.loads(next(lines, b"{}"))
     if not answer.get("ok"):
-        print(f"pilotline-bench ctl: {answer.get('error', 'the bench closed the line')}", file=sys.stderr)
-        return FAILED
+        return complain(COMMAND, answer.get("error", "the bench closed the line"), FAILED)
     if not subscribed:
         print(json.dumps(answer["result"], indent=None if as_json else 2))
         return DONE
     line.settimeout(None)
-    for event in lines:
-        print(event.decode().rstrip(), flush=True)
+    try:
+        for event in lines:
+            print(event.decode().rstrip(), flush=True)
+    except BrokenPipeError:  # `ctl subscribe | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return DONE
 
 

@@ -262,6 +262,18 @@ def test_ctl_exits_0_when_done_1_when_refused_2_when_misused(bench: ServedBench)
     assert (absent.returncode, "Traceback" in absent.stderr) == (1, False)
 
 
+def test_ctl_ends_quietly_when_the_reader_of_the_event_stream_has_seen_enough(bench: ServedBench) -> None:
+    control = ["--control", bench.ready["control"]]
+    command = [*COMMAND, "ctl", *control, "subscribe"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as following:
+        assert following.stdout is not None
+        assert following.stderr is not None
+        following.stdout.close()
+        while following.poll() is None:
+            assert run("ctl", *control, "swipe", "token=12345678").returncode == 0
+        assert (following.returncode, following.stderr.read()) == (0, "")
+
+
 @pytest.mark.parametrize(
     "words", [("serve", "--ocpp", "9"), ("serve", "--evses", "0"), ("serve", "--meter", "no_such"), ("replay",)]
 )
