@@ -3,15 +3,16 @@
 import argparse
 import asyncio
 import importlib
-import importlib.util
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from hil.bench_state import BenchStateError
-from hil.ctl import FAILED, WRONG_USAGE, run_operation
+from hil.command_line import DONE, FAILED, WRONG_USAGE, complain
+from hil.ctl import run_operation
 
+COMMAND = "pilotline-bench"
 DEFAULT_DIRECTORY = Path("bench")
 CONTROL_FILE = "control.sock"
 KNOWN_VERSIONS = ("1.6", "2.0.1")
@@ -31,14 +32,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="pilotline-bench", description="Simulated charging hardware and back-end.")
-    parser.add_argument("--version", action="version", version=f"pilotline-bench {version('pilotline')}")
+    parser = argparse.ArgumentParser(prog=COMMAND, description="Simulated charging hardware and back-end.")
+    parser.add_argument("--version", action="version", version=f"{COMMAND} {version('pilotline')}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_serve(commands.add_parser("serve", help="serve simulated hardware on pseudo-terminals"))
     _add_ctl(commands.add_parser("ctl", help="carry out one control operation"))
     for name, (module, text) in LAZY_COMMANDS.items():
-        if importlib.util.find_spec(module) is not None:
-            _add_lazy(commands.add_parser(name, help=text), module, loaded=name in arguments)
+        _add_lazy(commands.add_parser(name, help=text), module, loaded=name in arguments)
     return parser
 
 
@@ -81,9 +81,9 @@ def _serve(args: argparse.Namespace) -> int:
     versions = tuple(part.strip() for part in args.ocpp.split(",") if part.strip())
     unknown = [each for each in versions if each not in KNOWN_VERSIONS]
     if unknown or not versions:
-        return _complain(WRONG_USAGE, f"--ocpp takes a list of {', '.join(KNOWN_VERSIONS)}, not {args.ocpp!r}")
+        return complain(COMMAND, f"--ocpp takes a list of {', '.join(KNOWN_VERSIONS)}, not {args.ocpp!r}", WRONG_USAGE)
     if not 1 <= args.evses <= 16:  # noqa: PLR2004 - the help text says so
-        return _complain(WRONG_USAGE, f"--evses takes 1 to 16, not {args.evses}")
+        return complain(COMMAND, f"--evses takes 1 to 16, not {args.evses}", WRONG_USAGE)
     directory = args.dir.resolve()
     options = ServeOptions(
         directory=directory,
@@ -98,15 +98,10 @@ def _serve(args: argparse.Namespace) -> int:
     try:
         asyncio.run(serve(options))
     except (OSError, BenchStateError) as error:
-        return _complain(FAILED, str(error))
+        return complain(COMMAND, str(error), FAILED)
     except ValueError as error:
-        return _complain(WRONG_USAGE, str(error))
-    return 0
-
-
-def _complain(code: int, sentence: str) -> int:
-    print(f"pilotline-bench: {sentence}", file=sys.stderr)
-    return code
+        return complain(COMMAND, str(error), WRONG_USAGE)
+    return DONE
 
 
 if __name__ == "__main__":

@@ -13,6 +13,9 @@ from hil.bench import Bench, BenchError
 
 Convert = Callable[[Any], Any]
 
+LARGEST = 1e9
+"""Numbers beyond this are slips of the keyboard; energy stays exact below it."""
+
 
 class _NotAcceptedError(ValueError):
     """A value of the wrong type; the text says what is expected."""
@@ -97,10 +100,6 @@ _METER_FIELDS: dict[str, Convert] = {
     "frequency_hz": _not_negative,
     "reset_on_plug_in": _boolean,
 }
-LARGEST = 1e9
-"""Numbers beyond this are slips of the keyboard; energy stays exact below it."""
-TEXT_FIELDS = frozenset({"token", "type", "kind", "state"})
-"""Fields that are strings whatever they look like."""
 FIRST_FIELDS = frozenset({"id", "op"})
 
 
@@ -141,7 +140,7 @@ class Control:
         try:
             request = json.loads(line)
         except (ValueError, RecursionError):
-            return _refusal(None, "a request is one JSON object on one line"), False
+            request = None
         if not isinstance(request, dict):
             return _refusal(None, "a request is one JSON object on one line"), False
         identity = request.get("id")

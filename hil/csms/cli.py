@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TextIO
 
+from hil.command_line import DONE, FAILED, WRONG_USAGE, complain
 from hil.csms.bench_csms import BenchCsms
 from hil.csms.control_operations import BOOT_STATUSES, Operations
 from hil.csms.control_socket import serve_control
@@ -18,7 +19,7 @@ from hil.csms.ledger import Ledger
 from hil.csms.state_file import StateFile, StateFileError
 from hil.csms.websocket_server import Door, serve_websockets, tls_context
 
-EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+COMMAND = "pilotline-bench csms"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,16 +59,16 @@ def run(args: argparse.Namespace) -> int:
         tls = _tls(args)
         door = Door(_password(args), versions=_versions(args))
     except ValueError as error:
-        return _complain(str(error), EXIT_USAGE)
+        return complain(COMMAND, str(error), WRONG_USAGE)
     except OSError as error:
-        return _complain(f"cannot read certificate, key or password file: {error}", EXIT_USAGE)
+        return complain(COMMAND, f"cannot read certificate, key or password file: {error}", WRONG_USAGE)
     try:
         asyncio.run(_serve(args, door, tls))
     except StateFileError as error:
-        return _complain(str(error), EXIT_USAGE)
+        return complain(COMMAND, str(error), WRONG_USAGE)
     except OSError as error:
-        return _complain(f"cannot serve: {error}", EXIT_FAILED)
-    return EXIT_OK
+        return complain(COMMAND, f"cannot serve: {error}", FAILED)
+    return DONE
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -141,8 +142,3 @@ def _versions(args: argparse.Namespace) -> tuple[str, ...]:
     if unknown:
         raise ValueError(f"--versions: {unknown[0]!r} is not supported; supported: 1.6, 2.0.1")
     return versions
-
-
-def _complain(message: str, code: int) -> int:
-    print(f"pilotline-bench csms: {message}", file=sys.stderr)
-    return code

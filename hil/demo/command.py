@@ -7,12 +7,12 @@ import time
 from io import TextIOWrapper
 from pathlib import Path
 
+from hil.command_line import FAILED, WRONG_USAGE, complain
 from hil.demo.errors import DemoError
-from hil.demo.performance import FAILED, Performance
+from hil.demo.performance import COMMAND, Performance
 from hil.demo.stage import fresh_directory
 
 VERSIONS = ("2.0.1", "1.6")
-WRONG_USAGE = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,21 +28,18 @@ def run(args: argparse.Namespace) -> int:
     """Play one session; gives the exit code."""
     if args.ocpp not in VERSIONS:
         known = " or ".join(VERSIONS)
-        return _complain(f"OCPP {args.ocpp!r} cannot be played; --ocpp (make demo OCPP=) takes {known}", WRONG_USAGE)
+        return complain(
+            COMMAND, f"OCPP {args.ocpp!r} cannot be played; --ocpp (make demo OCPP=) takes {known}", WRONG_USAGE
+        )
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # arrows on a terminal that has none
             stream.reconfigure(errors="replace")
     try:
         directory = fresh_directory(args.dir, f"{time.strftime('%Y%m%d-%H%M%S')}-ocpp{args.ocpp}")
     except DemoError as error:
-        return _complain(str(error), FAILED)
+        return complain(COMMAND, str(error), FAILED)
     return asyncio.run(_perform(args.ocpp, directory, keep=args.keep))
 
 
 async def _perform(version: str, directory: Path, *, keep: bool) -> int:
     return await Performance(version, directory, keep=keep).run()
-
-
-def _complain(sentence: str, code: int) -> int:
-    print(f"pilotline-bench demo: {sentence}", file=sys.stderr)
-    return code

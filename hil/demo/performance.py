@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from hil.command_line import DONE, FAILED, complain
 from hil.demo.background import Background, Interruption
 from hil.demo.errors import DemoError, DemoInterruptedError
 from hil.demo.examples import example_lines
@@ -20,7 +21,7 @@ from hil.demo.watch import Watch
 
 TOTAL_LIMIT_S = 60.0
 TICK_S = 0.15
-DONE, FAILED = 0, 1
+COMMAND = "pilotline-bench demo"
 START_TITLE, END_TITLE = "start bench, CSMS, agent", "end in order"
 
 
@@ -147,8 +148,7 @@ class Performance:
         return DONE
 
     def _complain(self, sentence: str) -> int:
-        print(f"pilotline-bench demo: {sentence}; logs are in {self._programme.directory}", file=sys.stderr)
-        return FAILED
+        return complain(COMMAND, f"{sentence}; logs are in {self._programme.directory}", FAILED)
 
 
 def choose_view(programme: Programme) -> View:
