@@ -24,6 +24,14 @@ VALUES: Final = SequenceValues()
 NOW: Final = 1000.0
 
 
+def due_s(rule: PilotSequences) -> float | None:
+    return rule.deadline_s
+
+
+def holds(rule: PilotSequences) -> bool:
+    return rule.holds_power
+
+
 def plugged(values: SequenceValues = VALUES) -> PilotSequences:
     rule = PilotSequences(values)
     rule.contactor_changed(False, NOW)
@@ -181,7 +189,7 @@ def test_every_input_has_its_effect_in_every_step(step: Step, name: str) -> None
 def test_the_duty_cycle_follows_after_five_seconds_with_the_last_wish() -> None:
     rule = offering()
     assert rule.wish(10.0, NOW + 1) == []
-    assert rule.deadline_s == NOW + 5
+    assert due_s(rule) == NOW + 5
     assert rule.wish(8.0, NOW + 2) == []
     assert rule.time_passed(NOW + 4.99) == []
     assert rule.time_passed(NOW + 5) == [OfferOnPilot(8.0)]
@@ -218,15 +226,15 @@ def test_a_timer_that_fires_a_tick_early_counts() -> None:
 
 def test_a_sleeping_ev_is_woken_once_with_f_x1_and_the_offer() -> None:
     rule = offering()
-    assert rule.deadline_s == NOW + 30
+    assert due_s(rule) == NOW + 30
     assert rule.time_passed(NOW + 29.9) == []
     assert rule.time_passed(NOW + 30) == [InterruptPilot()]
-    assert rule.deadline_s == NOW + 34
+    assert due_s(rule) == NOW + 34
     assert rule.pilot_changed(F, NOW + 30.1) == []
     assert rule.time_passed(NOW + 34) == [SteadyPilot()]
     assert rule.pilot_changed(B, NOW + 34.1) == []
     assert rule.time_passed(NOW + 34.75) == [OfferOnPilot(16.0)]
-    assert rule.deadline_s is None
+    assert due_s(rule) is None
     assert rule.time_passed(NOW + 1000) == []
 
 
@@ -234,20 +242,20 @@ def test_an_ev_that_asked_once_is_not_woken_later_in_this_plug_in() -> None:
     rule = charging()
     rule.contactor_changed(False, NOW + 60)
     rule.pilot_changed(B, NOW + 60)
-    assert rule.deadline_s is None
+    assert due_s(rule) is None
     rule.pilot_changed(A, NOW + 70)
     rule.pilot_changed(B, NOW + 80)
-    assert rule.deadline_s == NOW + 110
+    assert due_s(rule) == NOW + 110
 
 
 def test_thirty_seconds_count_from_the_offer_and_from_the_arrival_in_b() -> None:
     rule = plugged()
     rule.wish(16.0, NOW + 100)
-    assert rule.deadline_s == NOW + 130
+    assert due_s(rule) == NOW + 130
     rule.pilot_changed(E, NOW + 110)
-    assert rule.deadline_s is None
+    assert due_s(rule) is None
     rule.pilot_changed(B, NOW + 120)
-    assert rule.deadline_s == NOW + 150
+    assert due_s(rule) == NOW + 150
 
 
 def test_an_offer_after_a_pause_wakes_an_ev_that_was_asking_when_it_came() -> None:
@@ -256,7 +264,7 @@ def test_an_offer_after_a_pause_wakes_an_ev_that_was_asking_when_it_came() -> No
     rule.pilot_changed(B, NOW + 61)
     rule.contactor_changed(False, NOW + 61)
     rule.wish(16.0, NOW + 100)
-    assert rule.deadline_s == NOW + 130
+    assert due_s(rule) == NOW + 130
     rule.time_passed(NOW + 130)
     assert rule.step is Step.WAKING
 
@@ -267,14 +275,14 @@ def test_an_offer_after_a_pause_lets_a_full_ev_sleep() -> None:
     rule.pilot_changed(B, NOW + 60)
     rule.wish(0.0, NOW + 61)
     rule.wish(16.0, NOW + 100)
-    assert rule.deadline_s is None
+    assert due_s(rule) is None
 
 
 def test_nobody_is_woken_where_that_is_switched_off_or_current_may_flow() -> None:
-    assert offering(replace(VALUES, wakes_up=False)).deadline_s is None
+    assert due_s(offering(replace(VALUES, wakes_up=False))) is None
     rule = offering()
     rule.contactor_changed(True, NOW + 1)
-    assert rule.deadline_s is None
+    assert due_s(rule) is None
 
 
 # ---------------------------------------------------------------------- phases, lesson 65
@@ -282,16 +290,16 @@ def test_nobody_is_woken_where_that_is_switched_off_or_current_may_flow() -> Non
 
 def test_phases_are_switched_in_order_with_the_dead_time_and_closed_once() -> None:
     rule = letting_go()
-    assert not rule.holds_power
-    assert rule.deadline_s == NOW + 6
+    assert not holds(rule)
+    assert due_s(rule) == NOW + 6
     assert rule.pilot_changed(B, NOW + 1) == [OpenContactor()]
-    assert rule.holds_power
+    assert holds(rule)
     assert rule.contactor_changed(False, NOW + 1.1) == []
-    assert rule.deadline_s == NOW + 11.1
+    assert due_s(rule) == NOW + 11.1
     assert rule.time_passed(NOW + 11.1) == [ConnectPhases(1)]
     assert rule.phases is None
     assert rule.phases_switched(1, NOW + 11.3) == [OfferOnPilot(16.0)]
-    assert not rule.holds_power
+    assert not holds(rule)
 
 
 def test_an_ev_that_does_not_let_go_is_opened_after_six_seconds_and_not_before() -> None:
@@ -319,7 +327,7 @@ def test_an_unknown_contactor_switches_no_phases() -> None:
 
 def test_a_switching_that_is_not_confirmed_is_asked_for_again_and_nothing_is_offered() -> None:
     rule = switching()
-    assert rule.deadline_s == NOW + 17
+    assert due_s(rule) == NOW + 17
     assert rule.time_passed(NOW + 17) == [ConnectPhases(1)]
     assert rule.offered_a == 0.0
     assert rule.phase_switches == 1

@@ -31,6 +31,7 @@ from hal.api import (
     MeterReading,
     OfferConfirmed,
     PilotChanged,
+    PilotController,
     PilotState,
     PowerOff,
     PowerOn,
@@ -184,7 +185,14 @@ class House:
 class EvseRig:
     """EVSEs that share a supply, running."""
 
-    def __init__(self, evses: int = 1, *, supply_a: float = 32.0, rules: SessionRules | None = None) -> None:
+    def __init__(
+        self,
+        evses: int = 1,
+        *,
+        supply_a: float = 32.0,
+        rules: SessionRules | None = None,
+        wrap: Callable[[LeasedBoard], PilotController] = lambda board: board,
+    ) -> None:
         self.house = House()
         self.supply = Supply(supply_a)
         self.boards = {evse_id: LeasedBoard() for evse_id in range(1, evses + 1)}
@@ -194,7 +202,9 @@ class EvseRig:
         self.evses = {
             evse_id: Evse(
                 ChargingSession(evse_id, rules or SessionRules(), machine),
-                EvseDevices(board, Metering(evse_id, self.meters[evse_id]), 32.0, indicator=self.displays[evse_id]),
+                EvseDevices(
+                    wrap(board), Metering(evse_id, self.meters[evse_id]), 32.0, indicator=self.displays[evse_id]
+                ),
                 surroundings=self.house,
                 facts=self.house,
                 supply=self.supply,
