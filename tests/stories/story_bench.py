@@ -13,6 +13,8 @@ from tests.stories.dialect import Dialect, Request
 from tests.stories.stage import Json, Plan, Stage
 
 TICK_S = 0.5
+ABSENT_S = 2.5
+"""The reader's driver takes a card that was away for less than 2 s for the same presentation; the rest is load."""
 REGISTER_STEP_WH = Decimal(1)
 """Both versions bill whole Wh: each register is rounded down."""
 
@@ -37,6 +39,7 @@ class Story:
         """How much energy may be neither billed nor reported: what lies below the reporting threshold."""
         self._registers_wh: dict[int, Decimal] = {}
         self._cursors: dict[str, int] = {}
+        self._swiped_s: dict[str, float] = {}
 
     # ------------------------------------------------------------------ cars, cards, faults, supply
 
@@ -50,7 +53,12 @@ class Story:
         await self.stage.bench("ev", evse=evse, state=state, **fields)
 
     async def swipe(self, token: str) -> None:
+        """Hold a card to the reader, late enough after its last time to be read anew."""
+        last_s = self._swiped_s.get(token)
+        if last_s is not None and self.stage.now_s() - last_s < ABSENT_S:
+            await self.stage.pass_time(ABSENT_S - (self.stage.now_s() - last_s), scaled=False)
         await self.stage.bench("swipe", token=token)
+        self._swiped_s[token] = self.stage.now_s()
 
     async def fault(self, kind: str, evse: int = 1) -> None:
         await self.stage.bench("fault", evse=evse, kind=kind)
