@@ -152,7 +152,7 @@ class ChargingSession(SessionContext):
             self.recorder.plug_in_counted(event.plug_in)
         if verdict is None or verdict.continues:
             return
-        self._ending, self._plug_in_lost = verdict.cause, True
+        self._ending, self._plug_in_lost = verdict.cause, not verdict.same_plug_in
         self.recorder.billable_until_wh = verdict.billable_until_wh
 
     def _judge(self, event: ev.BoardAnswered) -> Verdict | None:
@@ -343,6 +343,7 @@ class ChargingSession(SessionContext):
         """Keep the first cause: what follows it (the car leaving, say) does not change why it ended."""
         if self._ending is None:
             self._ending = cause
+            self.recorder.end_began(cause)
 
     def _do_note_departure(self) -> None:
         self._departed = True

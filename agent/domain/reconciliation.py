@@ -1,7 +1,8 @@
 """Whether an open transaction goes on after this software or the board was away.
 
 Rule (DESIGN section 7): the agent died and the board lived: it goes on if the board proves the same plug-in. The board
-was dark too: it ends with PowerLoss, since nobody knows that it is the same car; going on is a configuration.
+was dark too: it ends with PowerLoss, since nobody knows that it is the same car; going on is a configuration. A stop
+that had begun is finished, and does not turn into going on.
 """
 
 from decimal import Decimal
@@ -24,6 +25,8 @@ class Verdict:
     cause: Cause | None = None
     billable_until_wh: Decimal | None = None
     """Energy beyond this register is not this transaction's; None: the register read now counts."""
+    same_plug_in: bool = False
+    """It ends, and the car that it was for is still connected."""
 
 
 _CONTINUES: Final = Verdict(continues=True)
@@ -49,9 +52,11 @@ def _proves_same_plug_in(state: TransactionState, event: BoardAnswered) -> bool:
 
 def judge_restart(state: TransactionState, event: BoardAnswered, *, resume: bool) -> Verdict:
     """Judge a transaction that this process found in the store."""
-    if event.restarted:
-        return _CONTINUES if resume and event.plugged else _power_loss(state, event)
-    return _CONTINUES if _proves_same_plug_in(state, event) else _unplugged(state)
+    if event.restarted and not (resume and event.plugged):
+        return _power_loss(state, event)
+    if not event.restarted and not _proves_same_plug_in(state, event):
+        return _unplugged(state)
+    return _CONTINUES if state.ending is None else Verdict(continues=False, cause=state.ending, same_plug_in=True)
 
 
 def judge_return(state: TransactionState, event: BoardAnswered, *, resume: bool) -> Verdict:

@@ -33,6 +33,17 @@ DEFAULT_STOP_POINTS = frozenset({TxPoint.EV_CONNECTED, TxPoint.AUTHORIZED})
 
 
 @dataclass(frozen=True, slots=True)
+class Cause:
+    """Why the view changed."""
+
+    trigger: TriggerReason
+    stopped_reason: StoppedReason = StoppedReason.OTHER
+    id_token: IdToken | None = None
+    """The token presented to stop."""
+    register_confirmed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class TransactionState:
     """An open transaction as it is stored: all that a restarted agent needs to go on with it or to end it."""
 
@@ -53,6 +64,8 @@ class TransactionState:
     plug_in: PlugInCounter | None = None
     offered_current_a: float = 0.0
     """What the board was last told to offer, A: the share of the supply it may still hold."""
+    ending: Cause | None = None
+    """Why it is being ended: a stop once accepted is not forgotten, whatever happens before its car lets go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +91,6 @@ class SessionView:
         if self.charging_state is ChargingState.CHARGING:
             points.add(TxPoint.ENERGY_TRANSFER)
         return frozenset(points)
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """Why the view changed."""
-
-    trigger: TriggerReason
-    stopped_reason: StoppedReason = StoppedReason.OTHER
-    id_token: IdToken | None = None
-    """The token presented to stop."""
-    register_confirmed: bool = True
 
 
 class TransactionRecorder:
@@ -142,6 +144,11 @@ class TransactionRecorder:
         self._offered_current_a = offered_current_a
         if self.state is not None:
             self.state = replace(self.state, offered_current_a=offered_current_a)
+
+    def end_began(self, cause: Cause) -> None:
+        """Remember why the open transaction is being ended."""
+        if self.state is not None:
+            self.state = replace(self.state, ending=cause)
 
     def observe(self, view: SessionView, cause: Cause, now: Instant, *, offline: bool) -> list[TransactionFact]:
         """Compare `view` with the one before and return what follows from it."""
@@ -214,6 +221,7 @@ class TransactionRecorder:
             id_token=view.id_token,
             group_token=view.group_token,
             remote_start_id=view.remote_start_id or state.remote_start_id,
+            ending=None if view.id_token is None else state.ending,
         )
         return TransactionUpdated(
             transaction_id=state.transaction_id,

@@ -56,6 +56,24 @@ async def test_the_card_that_started_stops_after_sigkill(s: Story) -> None:
 
 
 @story()
+async def test_a_stop_that_sigkill_interrupts_is_finished_afterwards(s: Story) -> None:
+    """The car has six seconds to let go; a stop accepted before the kill must not turn into going on."""
+    await s.plug_in(stubborn=True)
+    await s.until_told("Occupied")
+    await s.swipe(CARD)
+    await s.until_charging()
+    transaction_id = (await s.until_open())["transaction_id"]
+    assert await s.remote_stop(transaction_id) == "Accepted"
+    await s.pass_time(0.5, scaled=False)
+    await s.kill_agent()
+    await s.start_agent()
+    assert (await s.until_ended())["stop_reason"] == "Remote"
+    await s.until_evse(contactor_closed=False)
+    await leave(s)
+    assert len(await s.transactions()) == 1
+
+
+@story()
 async def test_a_car_exchanged_while_the_agent_was_dead_is_not_billed_to_the_first(s: Story) -> None:
     """Facts rapi_openevse: an enabled board charges the next car; that energy is found and reported."""
     await begin_session(s)

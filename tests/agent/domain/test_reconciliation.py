@@ -1,5 +1,6 @@
 """What becomes of an open transaction when this software or the board was away."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -9,11 +10,12 @@ from agent.domain import actions as act
 from agent.domain import events as ev
 from agent.domain.facts import TransactionEnded, TransactionStarted, TransactionUpdated, UnauthorisedEnergyFound
 from agent.domain.reconciliation import MAX_RESET_S, judge_restart, judge_return
+from agent.domain.session_context import SessionRules
 from agent.domain.session_state import SessionState as S
-from agent.domain.transaction import TransactionState
+from agent.domain.transaction import Cause, TransactionState
 from agent.domain.unauthorised_energy import UnauthorisedEnergyWatch
-from agent.domain.vocabulary import ChargingState, StoppedReason, TxPoint
-from hal.api import Fault, PlugInCounter
+from agent.domain.vocabulary import ChargingState, StoppedReason, TriggerReason, TxPoint
+from hal.api import Fault, ForbidReason, PlugInCounter
 from tests.agent.domain.session_rig import DRIVER, SessionRig, answered, assert_told_whole, counter, ended, of
 
 AT = datetime(2026, 5, 1, tzinfo=UTC)
@@ -98,6 +100,31 @@ def test_a_proven_transaction_goes_on_where_it_was() -> None:
     fact = ended(rig)
     assert (fact.transaction_id, fact.stopped_reason) == ("tx-1", StoppedReason.LOCAL)
     assert fact.seq_no == 4 + len(of(TransactionUpdated, rig.facts))
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_stop_that_had_begun_is_finished_after_a_restart(restarted: bool) -> None:
+    cause = Cause(TriggerReason.REMOTE_STOP, StoppedReason.REMOTE)
+    rig = SessionRig(SessionRules(resume_after_power_loss=True), restored=replace(open_state(), ending=cause))
+    board = answered(plugged=True, ev_asks=True, contactor_closed=True, plug_in=SAME, restarted=restarted)
+    assert rig.feed(board)[0] == act.ForbidPower(ForbidReason.STOPPED)
+    rig.finish(register_wh=1600)
+    assert (ended(rig).stopped_reason, ended(rig).register_wh) == (StoppedReason.REMOTE, 1600)
+    assert rig.stands(S.FINISHING)
+
+
+def test_the_cause_of_a_stop_is_part_of_what_a_restart_finds_until_nobody_is_authorised() -> None:
+    rig = SessionRig(restored=open_state(stops=(TxPoint.EV_CONNECTED,)))
+    rig.feed(answered(plugged=True, ev_asks=True, contactor_closed=True, plug_in=SAME), ev.TokenPresented(DRIVER))
+    state = rig.session.recorder.state
+    assert state is not None
+    assert state.ending is not None
+    assert state.ending.stopped_reason is StoppedReason.LOCAL
+    rig.feed(ev.EvStoppedRequestingPower())
+    rig.finish()
+    state = rig.session.recorder.state
+    assert state is not None
+    assert state.ending is None
 
 
 def test_darkness_of_the_board_ends_the_transaction_with_power_loss() -> None:
