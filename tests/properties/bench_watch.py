@@ -17,6 +17,7 @@ from hil.devices.vehicle import offered_current_a
 from hil.evse_bench import EvseBench
 from hil.world import Wiring
 from tests.fakes.virtual_station import VirtualStation
+from tests.properties.authority import Evidence
 from tests.properties.operations import LINE_FAULTS
 
 OPENING_S: Final = 0.5
@@ -41,6 +42,7 @@ class _Evse:
     out_of_reach: bool = True
     reachable_since_s: float = 0.0
     asleep_when_lost: bool = False
+    """And at rest: not within the seconds that its car has to let go."""
     rebooted: bool = True
     """The board started by itself and has not been told anything since."""
     acknowledged_s: float = -1.0
@@ -64,6 +66,7 @@ class BenchWatch:
         self.violations: list[str] = []
         self.evses = {number: _Evse(evse) for number, evse in station.lines.bench.evses.items()}
         self.faults: dict[int, set[str]] = {number: set() for number in self.evses}
+        self.evidence = Evidence()
         self._now_s = 0.0
         station.lines.bench.subscribers.append(self._event)
 
@@ -81,6 +84,8 @@ class BenchWatch:
         match event["event"]:
             case "duty":
                 self._check_offers()
+            case "vehicle":
+                self.evidence.cable(number, self._now_s, plugged=event["plugged"])
             case "command" if event["text"].startswith("$SY 165"):
                 evse.acknowledged_s = self._now_s
             case "command":
@@ -112,6 +117,8 @@ class BenchWatch:
         """Look at everything that may only last for a limited time; called every fraction of a second."""
         self._now_s = now_s
         self._check_offers()
+        if self.station.agent is None:
+            self.evidence.absent_s.append(now_s)
         for number, evse in self.evses.items():
             self._look_at_reach(number, evse)
             for condition, limit_s in self._conditions(number, evse).items():
@@ -126,7 +133,8 @@ class BenchWatch:
         if lost and not evse.out_of_reach:
             evse.losses += 1
             control = evse.bench.board.control
-            evse.asleep_when_lost = control.state in {State.SLEEPING, State.DISABLED}
+            asleep = control.state in {State.SLEEPING, State.DISABLED}
+            evse.asleep_when_lost = asleep and not evse.bench.world.relay_driven
         if not lost and evse.out_of_reach:
             evse.reachable_since_s = self._now_s
         evse.out_of_reach = lost
@@ -145,23 +153,19 @@ class BenchWatch:
             if board.is_fault:
                 found[f"power with board fault {board.name}"] = OPENING_S + MARGIN_S
             if not evse.out_of_reach and self._now_s - evse.reachable_since_s > RETURN_S:
-                found |= self._of_session(number)
+                self.evidence.powered_s.setdefault(number, []).append(self._now_s)
+                found |= self._of_faults(number)
         for condition in [each for each in evse.standing if each not in found]:
             del evse.standing[condition]
         return found
 
-    def _of_session(self, number: int) -> dict[str, float]:
+    def _of_faults(self, number: int) -> dict[str, float]:
         agent = self.station.agent
         if agent is None:
             return {}
-        session = agent.station.evses[number].session
-        found: dict[str, float] = {}
-        if session.id_token is None:
-            found["power without authorisation"] = OPENING_S + MARGIN_S
-        latched = {f for f in session.faults if CATALOGUE[f].blocks_power} - NOT_COMMANDABLE
-        if latched:
-            found[f"power with latched {sorted(f.value for f in latched)}"] = OPENING_S + MARGIN_S
-        return found
+        faults = agent.station.evses[number].session.faults
+        latched = {f for f in faults if CATALOGUE[f].blocks_power} - NOT_COMMANDABLE
+        return {f"power with latched {sorted(f.value for f in latched)}": OPENING_S + MARGIN_S} if latched else {}
 
     # ------------------------------------------------------------------
 

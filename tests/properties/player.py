@@ -17,6 +17,7 @@ from hil.csms.wire import WireError
 from hil.faults import ALL_KINDS
 from tests.fakes.told_energy import told_energy
 from tests.fakes.virtual_station import IDENTITY, VirtualStation, virtual_station
+from tests.properties.authority import Grant
 from tests.properties.bench_watch import BenchWatch
 from tests.properties.operations import ALICE, ALICES_SISTER, FAMILY, STRANGER, Op
 
@@ -80,8 +81,8 @@ class Player:
         await self._wait(0, s=15.0)
         for number in self.bench.evses:
             await self._request("ChangeAvailability", _availability(self.station.version, number, operative=True))
-        deadline_s = asyncio.get_running_loop().time() + HEALING_S
-        while not self._is_calm() and asyncio.get_running_loop().time() < deadline_s:
+        deadline_s = _now_s() + HEALING_S
+        while not self._is_calm() and _now_s() < deadline_s:
             await self._wait(0, s=10.0)
         await self._wait(0, s=COMMAND_TIMEOUT_S)
         for task in self._requests:
@@ -95,10 +96,10 @@ class Player:
         return told and free and not self.station.csms.ledger.open_transactions
 
     async def _look(self, seconds: float) -> None:
-        end_s = asyncio.get_running_loop().time() + seconds
-        while (left_s := end_s - asyncio.get_running_loop().time()) > 0:
+        end_s = _now_s() + seconds
+        while (left_s := end_s - _now_s()) > 0:
             await asyncio.sleep(min(LOOK_S, left_s))
-            self.watch.tick(asyncio.get_running_loop().time())
+            self.watch.tick(_now_s())
             self._check_alive()
 
     def _check_alive(self) -> None:
@@ -117,9 +118,9 @@ class Player:
     # ------------------------------------------------------------------ time, car and driver
 
     async def _wait(self, _evse: int, s: float) -> None:
-        end_s = asyncio.get_running_loop().time() + s
+        end_s = _now_s() + s
         await self._look(0.0)
-        while (left_s := end_s - asyncio.get_running_loop().time()) > 0:
+        while (left_s := end_s - _now_s()) > 0:
             await self._look(min(1.0, left_s))
             await self._start_again_after_reset()
 
@@ -134,12 +135,14 @@ class Player:
             self.bench.ev(evse, state)
 
     async def _swipe(self, _evse: int, token: str) -> None:
+        self.watch.evidence.grants.append(Grant(_now_s(), token))
         self.bench.swipe(token)
 
     # ------------------------------------------------------------------ back-end
 
     async def _remote_start(self, evse: int, token: str) -> None:
         self._remote_starts += 1
+        self.watch.evidence.grants.append(Grant(_now_s(), token, evse))
         if self.station.version == "1.6":
             await self._request("RemoteStartTransaction", {"connectorId": evse, "idTag": token})
             return
@@ -183,6 +186,8 @@ class Player:
         try:
             answer = await self.station.csms.send(IDENTITY, action, payload, timeout_s=COMMAND_TIMEOUT_S)
             self.answers.append(f"{action}: {answer}")
+            if "transactionId" in payload and answer["status"] == "Accepted":
+                self.watch.evidence.remote_stops.append((_now_s(), str(payload["transactionId"])))
         except (CsmsError, WireError) as error:
             self.answers.append(f"{action}: {error}")
 
@@ -231,6 +236,7 @@ class Player:
     # ------------------------------------------------------------------ what the back-end hears
 
     def _frame(self, frame: Frame) -> None:
+        self.watch.evidence.frame(frame)
         if (frame.direction, frame.kind) != ("in", "call") or not isinstance(frame.payload, dict):
             return
         payload = frame.payload
@@ -241,6 +247,10 @@ class Player:
         if found is not None:
             at, evse, energy_wh = found
             self.unauthorised[f"{evse} {at}"] = (evse, energy_wh)
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _availability(version: str, evse: int, *, operative: bool) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """What must hold after a story has healed: the books of the back-end, the meter and the station agree."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 from hil.csms.ledger_values import LogicalTransaction
 from tests.fakes.virtual_station import START
+from tests.properties.authority import Span, unauthorised
 from tests.properties.operations import GOOD_TOKENS
 from tests.properties.player import Player
 
@@ -23,6 +25,7 @@ def findings(player: Player) -> list[str]:
     return [
         *player.watch.violations,
         *_of_ledger(player),
+        *unauthorised(player.watch.evidence, list(_spans(player))),
         *[text for number in player.bench.evses for text in _of_energy(player, number)],
         *_of_rest(player),
     ]
@@ -37,6 +40,13 @@ def _of_ledger(player: Player) -> list[str]:
         if transaction.id_token not in GOOD_TOKENS:
             found.append(f"started by a token that nobody accepted: {transaction.id_token}")
     return found
+
+
+def _spans(player: Player) -> Iterator[Span]:
+    for each in player.station.csms.ledger.transactions:
+        if each.evse_id is not None and each.started_at is not None and each.ended_at is not None:
+            start_s, end_s = _loop_time(each.started_at), _loop_time(each.ended_at)
+            yield Span(each.transaction_id, each.evse_id, each.id_token or "", start_s, end_s)
 
 
 def _of_energy(player: Player, number: int) -> list[str]:
