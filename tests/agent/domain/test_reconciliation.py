@@ -109,7 +109,7 @@ def test_a_stop_that_had_begun_is_finished_after_a_restart(restarted: bool) -> N
     board = answered(plugged=True, ev_asks=True, contactor_closed=True, plug_in=SAME, restarted=restarted)
     assert rig.feed(board)[0] == act.ForbidPower(ForbidReason.STOPPED)
     rig.finish(register_wh=1600)
-    assert (ended(rig).stopped_reason, ended(rig).register_wh) == (StoppedReason.REMOTE, 1600)
+    assert (ended(rig).stopped_reason, ended(rig).register_wh) == (StoppedReason.REMOTE, Decimal(1600))
     assert rig.stands(S.FINISHING)
 
 
