@@ -279,17 +279,18 @@ class Evse:
                 case _:
                     assert_never(action)
         state = self.session.recorder.state
-        changed_offer = state is not None and state.offered_current_a != self._kept.offered_a
-        if facts or changed_offer:
+        kept = (self._kept.offered_a, self._kept.ending)
+        if facts or (state is not None and (state.offered_current_a, state.ending) != kept):
             self._keep(tuple(facts), now)
         return response
 
     def _keep(self, facts: tuple[Fact, ...], now: Instant) -> None:
-        """Journal facts and the open transaction; what the board may still offer after a kill is part of it."""
+        """Journal facts and the open transaction: after a kill the board may still offer this, a stop still holds."""
         state = self.session.recorder.state
         self._facts.record(self.evse_id, facts, state)
         self._kept.saved_at_s = now.monotonic_s
         self._kept.offered_a = state.offered_current_a if state is not None else 0.0
+        self._kept.ending = state.ending if state is not None else None
 
     def _ask_authorization(self, question: act.AskAuthorization) -> None:
         self._panel.check()

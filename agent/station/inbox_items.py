@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from agent.domain import actions as act
 from agent.domain import events as ev
+from agent.domain.transaction import Cause
 from hal.value import dataclass
 
 
@@ -26,6 +27,7 @@ class Kept:
 
     saved_at_s: float = 0.0
     offered_a: float = 0.0
+    ending: Cause | None = None
     noted_wh: Decimal | None = None
     proven: str | None = None
     """The transaction whose first proof of plug-in is stored."""

@@ -176,6 +176,20 @@ def test_the_state_of_an_open_transaction_is_saved_every_few_seconds() -> None:
     play(story)
 
 
+def test_a_stop_is_kept_at_once_also_where_nothing_is_offered_any_more() -> None:
+    async def story(rig: EvseRig) -> None:
+        await charge(rig)
+        rig.evses[1].limit(0.0)
+        await asyncio.sleep(0.01)
+        assert rig.evses[1].session.state is SessionState.SUSPENDED_EVSE
+        saved = rig.house.states_saved
+        assert (await rig.evses[1].ask(ev.StopRequested(StoppedReason.REMOTE, TriggerReason.REMOTE_STOP))).accepted
+        assert rig.evses[1].session.state is SessionState.STOPPING
+        assert rig.house.states_saved == saved + 1
+
+    play(story)
+
+
 def test_who_asks_gets_an_answer() -> None:
     async def story(rig: EvseRig) -> None:
         stop = ev.StopRequested(StoppedReason.REMOTE, TriggerReason.REMOTE_STOP)
