@@ -109,7 +109,7 @@ class ControlClient:
             while line := await reader.readline():
                 said = json.loads(line)
                 answer = self._answers.pop(said["id"], None) if "id" in said else None
-                if answer is not None:
+                if answer is not None and not answer.done():
                     answer.set_result(said)
                 elif "event" in said:
                     self._saw(said)
