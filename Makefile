@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OCPP ?= 2.0.1
 KEEP ?=
+BENCH ?=
 NOT_BUILT := hil deb image boot-test boot-test-long pics
 
 .PHONY: help venv check format test test-slow demo bench schema diagram lock clean $(NOT_BUILT)
@@ -27,13 +28,13 @@ test: $(READY) ## unit and story tests
 	$(BIN)/pytest -n 4 --dist worksteal -m "not slow"
 
 test-slow: $(READY) ## tests that take minutes: kills, long random sequences
-	$(BIN)/pytest -n 4 --dist worksteal -m slow
+	$(BIN)/pytest -n 6 --dist worksteal -m slow
 
 demo: $(READY) ## one charging session, live; OCPP=1.6 or 2.0.1; KEEP=1 leaves it running
 	$(BIN)/pilotline-bench demo --ocpp $(OCPP) $(if $(KEEP),--keep)
 
-bench: $(READY) ## benchmarks: a table and a JSON file
-	$(BIN)/python -m tests.benchmarks
+bench: $(READY) ## benchmarks: a table and a JSON file; BENCH=--quick: fewer and shorter runs
+	$(BIN)/python -m tests.benchmarks $(BENCH)
 
 schema: $(READY) ## write docs/agent-config.schema.json
 	$(BIN)/python -m agent.config_check > docs/agent-config.schema.json
