@@ -95,8 +95,7 @@ class Bench:
     def clear(self, evse: int, kind: str | None = None) -> Result:
         """Take a fault out, or every fault."""
         for each in ALL_KINDS if kind is None else (kind,):
-            if kind is not None or each != "vent":
-                self._switch(evse, each, on=False)
+            self._switch(evse, each, on=False)
         return {}
 
     def meter(

@@ -39,7 +39,7 @@ def switch_for(kind: str) -> Switch:
     if kind in WIRING_KINDS:
         return lambda evse, on: evse.world.set_wiring(WIRING_KINDS[kind], present=on)
     if kind in METER_KINDS:
-        return lambda evse, on: setattr(evse.meter, "mode", METER_KINDS[kind] if on else MeterMode.NORMAL)
+        return _meter_mode(METER_KINDS[kind])
     if kind in _OTHERS:
         return _OTHERS[kind]
     if kind in ABSENT_KINDS:
@@ -47,17 +47,29 @@ def switch_for(kind: str) -> Switch:
     raise ValueError(f"unknown fault kind {kind!r}; known: {', '.join(ALL_KINDS)}")
 
 
-def _over_current(evse: EvseBench, on: bool) -> None:  # noqa: FBT001 - a switch has one position
+def _meter_mode(fault: MeterMode) -> Switch:
+    def switch(evse: EvseBench, on: bool) -> None:  # noqa: FBT001 - a switch has one position
+        if on or evse.meter.mode is fault:
+            evse.meter.mode = fault if on else MeterMode.NORMAL
+
+    return switch
+
+
+def _over_current(evse: EvseBench, on: bool) -> None:  # noqa: FBT001
     evse.vehicle.overdraw(OVERDRAW_FACTOR if on else 1.0)
 
 
 def _ventilation(evse: EvseBench, on: bool) -> None:  # noqa: FBT001
-    if evse.vehicle.plugged:
+    if evse.vehicle.plugged and (on or evse.world.load is PilotLoad.D):
         evse.vehicle.demand(PilotLoad.D if on else PilotLoad.C)
 
 
 def _voltage(fault_v: float) -> Switch:
-    return lambda evse, on: evse.world.change(voltage_v=fault_v if on else NOMINAL_VOLTAGE_V)
+    def switch(evse: EvseBench, on: bool) -> None:  # noqa: FBT001
+        if on or evse.world.voltage_v == fault_v:
+            evse.world.change(voltage_v=fault_v if on else NOMINAL_VOLTAGE_V)
+
+    return switch
 
 
 def _board_silent(evse: EvseBench, on: bool) -> None:  # noqa: FBT001

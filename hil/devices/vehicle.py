@@ -12,7 +12,7 @@ from hil.current_ramp import NO_CURRENT, CurrentRamp
 from hil.devices.timers import Timers
 from hil.world import WATT_SECONDS_PER_WH, EvseWorld, PilotKind, PilotLoad, PilotOutput
 
-DIGITAL_DUTY_PERCENT = 7.0
+LEAST_DUTY_PERCENT = 8.0
 """Below this a car that only knows duty cycles does not charge."""
 WAKE_UP_S = 3.0
 """State E or F for this long wakes a sleeping car."""
@@ -251,7 +251,7 @@ def offered_current_a(output: PilotOutput) -> float | None:
     if output.kind is not PilotKind.PWM:
         return None
     duty = output.duty_percent
-    if duty <= DIGITAL_DUTY_PERCENT + 1 or duty > 97:  # noqa: PLR2004 - the table's own limits
+    if duty < LEAST_DUTY_PERCENT or duty > 97:  # noqa: PLR2004 - the table's own limits
         return None
     if duty <= 10:  # noqa: PLR2004
         return 6.0

@@ -175,6 +175,22 @@ def test_each_fault_of_a_charging_board_opens_the_contactor_and_says_which(kind:
     run_virtual(story())
 
 
+def test_clearing_takes_out_what_was_brought_in_and_nothing_else() -> None:
+    async def story() -> None:
+        bench, _ = await booted()
+        bench.plug_in(1, delay_s=3600)
+        bench.meter(1, voltage_v=240)
+        bench.fault(1, "meter_silent")
+        bench.clear(1, "meter_garbage")
+        bench.clear(1, "under_voltage")
+        assert (bench.state(1)["meter"]["mode"], bench.state(1)["voltage_v"]) == ("silent", 240)
+        bench.clear(1)
+        shown = bench.state(1)
+        assert (shown["meter"]["mode"], shown["voltage_v"], shown["vehicle"]["state"]) == ("normal", 240, "B")
+
+    run_virtual(story())
+
+
 def test_unknown_and_absent_faults_are_refused_by_name() -> None:
     async def story() -> None:
         bench, _ = await booted()
