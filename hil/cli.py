@@ -92,7 +92,7 @@ def _serve(args: argparse.Namespace) -> int:
         control=args.control.resolve() if args.control else directory / CONTROL_FILE,
         csms_url=args.csms_url,
         ocpp_versions=versions,
-        meter_over_tcp=args.meter_transport == "tcp",
+        meter_framing=args.meter_transport,
         overwrite=args.overwrite,
     )
     try:

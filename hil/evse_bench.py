@@ -9,14 +9,13 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Protocol
 
 from hil.devices.indicator import IndicatorSimulator
 from hil.devices.meter_registers import MeterValues
-from hil.devices.modbus_meter import SimulatedMeter
+from hil.devices.modbus_meter import Framing, SimulatedMeter
 from hil.devices.openevse_board import OpenEvseBoard
 from hil.devices.openevse_board_values import BoardModel, Eeprom
-from hil.devices.rfid_reader import Line
 from hil.devices.vehicle import Vehicle
 from hil.world import Emit, EvseWorld
 
@@ -24,10 +23,19 @@ MAX_PHASES = 3
 JUNK_MAX = 12
 
 
+class Device(Protocol):
+    """What hangs on a line."""
+
+    output: Callable[[bytes], None]
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes that the other side sent."""
+
+
 class DeviceLine:
     """A device and the line it hangs on; attach by setting `output`, feed by `receive`."""
 
-    def __init__(self, device: Line, seed: int = 0) -> None:
+    def __init__(self, device: Device, seed: int = 0) -> None:
         self.output: Callable[[bytes], None] = lambda _data: None
         self.powered = True
         self.noisy = False
@@ -62,7 +70,7 @@ class MeterModel:
 
     map_name: str = "eastron_sdm630"
     unit: int = 1
-    framing: Literal["rtu", "tcp"] = "rtu"
+    framing: Framing = "rtu"
 
 
 class EvseBench:

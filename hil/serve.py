@@ -17,6 +17,7 @@ from hil.bench import Bench
 from hil.bench_state import load_state, save_state
 from hil.control import Control
 from hil.control_socket import ControlSocket
+from hil.devices.modbus_meter import Framing
 from hil.evse_bench import DeviceLine, MeterModel
 from hil.lines.pty_line import PtyLine
 from hil.lines.tcp_line import TcpLine
@@ -36,7 +37,7 @@ class ServeOptions:
     control: Path
     csms_url: str
     ocpp_versions: tuple[str, ...]
-    meter_over_tcp: bool = False
+    meter_framing: Framing = "rtu"
     overwrite: bool = False
 
 
@@ -47,7 +48,7 @@ async def serve(options: ServeOptions) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    bench = Bench(options.evses, meter_model=MeterModel(options.meter_map, framing=_framing(options)))
+    bench = Bench(options.evses, meter_model=MeterModel(options.meter_map, framing=options.meter_framing))
     served = _ServedBench(bench, options)
     control = ControlSocket(bench, Control(bench, stop.set), options.control)
     try:
@@ -58,10 +59,6 @@ async def serve(options: ServeOptions) -> None:
     finally:
         await control.close()
         await served.close()
-
-
-def _framing(options: ServeOptions) -> Any:  # noqa: ANN401 - a literal that mypy widens to str
-    return "tcp" if options.meter_over_tcp else "rtu"
 
 
 class _ServedBench:
@@ -83,7 +80,7 @@ class _ServedBench:
         for number, evse in self._bench.evses.items():
             self._attach(f"evse{number}/board", evse.board_line)
             self._attach(f"evse{number}/indicator", evse.indicator_line)
-            if self._options.meter_over_tcp:
+            if self._options.meter_framing == "tcp":
                 self._tcp[number] = TcpLine(evse.meter_line)
                 await self._tcp[number].open(state.get("tcp_ports", {}).get(str(number), 0))
             else:

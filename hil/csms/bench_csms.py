@@ -92,8 +92,8 @@ class BenchCsms:
 
     async def accept(self, identity: str, version: str, connection: Connection) -> None:
         """Serve one connection until it closes; a newer one of the same identity replaces the older."""
-        if version not in wire.SUBPROTOCOLS.values():
-            raise ValueError(f"OCPP {version!r} is not supported; supported: 1.6, 2.0.1")
+        if version not in wire.VERSIONS:
+            raise ValueError(f"OCPP {version!r} is not supported; supported: {', '.join(wire.VERSIONS)}")
         station = self.stations.setdefault(identity, Station(identity))
         older = station.link
         link = StationLink(identity, version, connection, self)

@@ -18,6 +18,7 @@ from hil.csms.frames import FrameLog
 from hil.csms.ledger import Ledger
 from hil.csms.state_file import StateFile, StateFileError
 from hil.csms.websocket_server import Door, serve_websockets, tls_context
+from hil.csms.wire import VERSIONS
 
 COMMAND = "pilotline-bench csms"
 
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--password-file", type=Path, metavar="FILE", help="file whose first line is that password")
     parser.add_argument("--cert", type=Path, metavar="PEM", help="serve TLS with this certificate chain")
     parser.add_argument("--key", type=Path, metavar="PEM", help="its private key")
-    parser.add_argument("--versions", default="1.6,2.0.1", help="OCPP versions to accept (default: %(default)s)")
+    parser.add_argument("--versions", default=",".join(VERSIONS), help="OCPP versions to accept (default: %(default)s)")
     parser.add_argument("--boot-status", choices=BOOT_STATUSES, default="Accepted", help="answer to BootNotification")
     parser.add_argument(
         "--heartbeat-interval", type=int, default=300, metavar="S", help="interval given at boot, seconds"
@@ -138,7 +139,7 @@ def _password(args: argparse.Namespace) -> str | None:
 
 def _versions(args: argparse.Namespace) -> tuple[str, ...]:
     versions = tuple(version.strip() for version in args.versions.split(","))
-    unknown = [version for version in versions if version not in {"1.6", "2.0.1"}]
+    unknown = [version for version in versions if version not in VERSIONS]
     if unknown:
-        raise ValueError(f"--versions: {unknown[0]!r} is not supported; supported: 1.6, 2.0.1")
+        raise ValueError(f"--versions: {unknown[0]!r} is not supported; supported: {', '.join(VERSIONS)}")
     return versions

@@ -29,7 +29,7 @@ class Frame:
     direction: str
     """`in` from the station, `out` to it, `-` for events of the connection."""
     kind: str
-    """`call`, `result`, `error`, `invalid`, `connected`, `disconnected`."""
+    """`call`, `result`, `error`, `raw`, `invalid`, `connected`, `disconnected`."""
     action: str
     message_id: str
     payload: Any  # as it came: any JSON, or text

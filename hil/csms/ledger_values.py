@@ -121,11 +121,10 @@ class Memory:
     def arrival(self, key: tuple[object, ...], payload: Payload) -> Arrival:
         """Tell what this message is, and keep the first content."""
         digest = _digest(payload)
-        first = self._seen.setdefault(key, b"")
-        if first == b"":
+        if key not in self._seen:
             self._seen[key] = digest
             return Arrival.FIRST
-        return Arrival.REPEAT if first == digest else Arrival.CONFLICT
+        return Arrival.REPEAT if self._seen[key] == digest else Arrival.CONFLICT
 
 
 @dataclass(frozen=True, slots=True)

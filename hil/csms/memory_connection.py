@@ -2,10 +2,13 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
+from typing import TypeVar
 
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, ConnectionClosedOK
 from websockets.frames import Close
 
+_T = TypeVar("_T")
 NORMAL_CODES = frozenset({1000, 1001})
 
 
@@ -60,9 +63,8 @@ class MemoryConnection:
         """True once either side closed and this side knows."""
         return self._closed
 
-    def _schedule(self, deliver: object, what: object) -> None:
-        loop = asyncio.get_running_loop()
-        loop.call_later(self.latency_s, deliver, what)  # type: ignore[arg-type]  # deliver is one of the two below
+    def _schedule(self, deliver: Callable[[_T], None], what: _T) -> None:
+        asyncio.get_running_loop().call_later(self.latency_s, deliver, what)
 
     def _arrive(self, message: str) -> None:
         if not self._closed:

@@ -32,7 +32,7 @@ class Door:
     """For every station; None: no authentication, unless the station has its own."""
     passwords: dict[str, str] | None = None
     """By identity."""
-    versions: tuple[str, ...] = ("1.6", "2.0.1")
+    versions: tuple[str, ...] = wire.VERSIONS
 
     def password_of(self, identity: str) -> str | None:
         """Give the password that this station must show."""

@@ -18,6 +18,7 @@ from ocpp.exceptions import OCPPError  # type: ignore[import-untyped]  # the pac
 ocpp.messages.ASYNC_VALIDATION = False
 
 SUBPROTOCOLS = {"ocpp1.6": "1.6", "ocpp2.0.1": "2.0.1"}
+VERSIONS = tuple(SUBPROTOCOLS.values())
 
 CALL, RESULT, ERROR = 2, 3, 4
 

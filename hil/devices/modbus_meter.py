@@ -1,14 +1,14 @@
 """A simulated Modbus energy meter: request bytes in, reply bytes out, on whatever event loop runs it.
 
 It answers reads of documented registers only, as a strict meter does; anything else gets the exception of the Modbus
-application protocol V1.1b3, section 7. Several meters may share one line.
+application protocol V1.1b3, section 7. It answers its own unit only, so several may hear one line.
 """
 
 import asyncio
 import random
 import struct
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum
 from typing import Literal
@@ -115,35 +115,7 @@ class SimulatedMeter:
         values = self._source()
         if self.mode is not MeterMode.BACKWARDS:
             return values
-        return MeterValues(
-            values.energy_import_wh / 2,
-            values.energy_export_wh,
-            values.voltage_v,
-            values.current_a,
-            values.power_w,
-            values.frequency_hz,
-        )
-
-
-class SimulatedModbusLine:
-    """Meters that share one line: each hears every request and answers its own."""
-
-    def __init__(self, meters: Sequence[SimulatedMeter]) -> None:
-        units = [meter.unit for meter in meters]
-        if len(set(units)) != len(units):
-            raise ValueError(f"two meters have the same unit: {sorted(units)}")
-        self.meters = tuple(meters)
-        self.output: Callable[[bytes], None] = _nowhere
-        for meter in self.meters:
-            meter.output = self._forward
-
-    def receive(self, data: bytes) -> None:
-        """Take bytes from the line."""
-        for meter in self.meters:
-            meter.receive(data)
-
-    def _forward(self, reply: bytes) -> None:
-        self.output(reply)
+        return replace(values, energy_import_wh=values.energy_import_wh / 2)
 
 
 class RequestReader:

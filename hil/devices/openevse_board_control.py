@@ -26,16 +26,8 @@ from hil.devices.openevse_board_values import (
 from hil.devices.timers import Timers
 from hil.world import EvseWorld, PilotKind, PilotOutput, Wiring
 
-DISABLE_STOPS = (
-    "relay",
-    "retry",
-    "over_current",
-    "over_current_pause",
-    "hot",
-    "sleep",
-    "ground",
-    "closing",
-)
+STOPPED_WHEN_OFF = ("relay", "retry", "over_current", "over_current_pause", "hot", "sleep", "ground", "closing")
+"""Timers that mean nothing any more once the board has disabled itself or stands in a fault."""
 PLUGGED_STATES = frozenset({State.B, State.C})
 
 
@@ -138,7 +130,7 @@ class ChargeControl:
         """Go to -12 V and open the relay at once (`$FD`)."""
         if self.state in {State.DISABLED, State.STUCK_RELAY} or not self.running:
             return
-        self._timers.cancel(*DISABLE_STOPS)
+        self._timers.cancel(*STOPPED_WHEN_OFF)
         self.state = State.DISABLED
         self.busy_until_s = 0.0
         self._timers.after("disable", self._time.disable_open_s, self._open_relay)
@@ -263,7 +255,7 @@ class ChargeControl:
         self._world_changed()
 
     def _fault(self, state: State) -> None:
-        self._timers.cancel("relay", "over_current", "over_current_pause", "ground", "closing", "hot", "sleep", "retry")
+        self._timers.cancel(*STOPPED_WHEN_OFF)
         self.state, self.busy_until_s = state, 0.0
         if state in CLEARED_BY_UNPLUGGING:
             self._latched = state

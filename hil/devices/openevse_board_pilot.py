@@ -1,8 +1,8 @@
 """What the board sees on its pilot, debounced with the measured times (lives on the loop it is given).
 
 Source: facts rapi_openevse, measured reactions and trap 7: a pilot shorted to earth looks like state D without PWM and
-like a broken diode with PWM. The board drives its pilot itself: 0.2 % less duty than the table asks for (measured,
-facts iec61851_facts).
+like a broken diode with PWM. The board drives its pilot itself: a quarter of a percent less duty than the table asks
+for (measured, facts iec61851_facts).
 """
 
 from collections.abc import Callable

@@ -42,6 +42,7 @@ class State(IntEnum):
 CLEARED_BY_UNPLUGGING = frozenset(
     {State.VENT, State.DIODE, State.OVER_CURRENT, State.OVER_TEMPERATURE, State.RELAY_CLOSURE}
 )
+"""Trap 8 names the first three; the other two are taken to latch alike."""
 RETRIED = frozenset({State.GFCI, State.NO_GROUND})
 
 
@@ -102,7 +103,7 @@ class Timing:
     pilot_short_s: float = 0.312
     diode_s: float = 0.312
     to_c_s: float = 0.307
-    """Debounce only; the relay follows after the self test."""
+    """Not measured: as for B; debounce only, the relay follows after the self test."""
     b_to_relay_s: float = 1.33
     sleep_open_s: float = 3.08
     disable_open_s: float = 0.0002
@@ -118,6 +119,7 @@ class Timing:
     retry_s: float = 300.0
     boot_s: float = 2.6
     reply_s: float = 0.001
+    """Not measured: short, so that the loop delay is what counts."""
 
 
 @dataclass(frozen=True, slots=True)

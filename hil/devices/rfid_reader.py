@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,15 +12,6 @@ class ReaderFormat:
     suffix: str = "\r\n"
     lower_case: bool = False
     reversed_bytes: bool = False
-
-
-class Line(Protocol):
-    """A device that is joined to a line."""
-
-    output: Callable[[bytes], None]
-
-    def receive(self, data: bytes) -> None:
-        """Take bytes that the other side sent."""
 
 
 class RfidReaderSimulator:

@@ -8,7 +8,7 @@ from importlib.resources import files
 import pytest
 
 from hil.devices.meter_registers import MeterValues, encode, load_simulated_registers
-from hil.devices.modbus_meter import MeterMode, SimulatedMeter, SimulatedModbusLine
+from hil.devices.modbus_meter import MeterMode, SimulatedMeter
 from hil.virtual_time import run_virtual
 
 MAPS = sorted(file.name.removesuffix(".toml") for file in files("hal.meters").iterdir() if file.name.endswith(".toml"))
@@ -79,18 +79,12 @@ def test_what_the_model_does_not_offer_is_refused_with_its_exception(asked: byte
 
 def test_meters_on_one_line_answer_only_for_themselves() -> None:
     first, second = SimulatedMeter("eastron_sdm630", 1), SimulatedMeter("eastron_sdm120", 2)
-    line = SimulatedModbusLine([first, second])
     replies: list[bytes] = []
-    line.output = replies.append
-    line.receive(request(2, 4, 0, 2))
-    line.receive(request(3, 4, 0, 2))
+    for simulated in (first, second):
+        simulated.output = replies.append
+        simulated.receive(request(2, 4, 0, 2) + request(3, 4, 0, 2))
     assert [reply[0] for reply in replies] == [2]
     assert (len(first.requests), len(second.requests)) == (0, 1)
-
-
-def test_two_meters_with_one_unit_are_refused() -> None:
-    with pytest.raises(ValueError, match="same unit"):
-        SimulatedModbusLine([SimulatedMeter("eastron_sdm630", 1), SimulatedMeter("eastron_sdm120", 1)])
 
 
 def test_tcp_replies_carry_the_transaction_of_the_request() -> None:
