@@ -28,6 +28,25 @@ def test_timers_fire_in_the_order_of_their_times() -> None:
     assert run_virtual(story()) == [1.0, 2.0, 3.0]
 
 
+def test_no_timer_is_early_so_that_waiting_for_nearly_now_always_ends() -> None:
+    async def story() -> None:
+        loop = asyncio.get_running_loop()
+        busy = asyncio.create_task(_stay_ready(100))
+        due_s = loop.time() + 1e-12
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout_at(due_s):
+                await asyncio.Event().wait()
+        assert loop.time() >= due_s
+        await busy
+
+    run_virtual(story())
+
+
+async def _stay_ready(rounds: int) -> None:
+    for _ in range(rounds):
+        await asyncio.sleep(0)
+
+
 def test_deadlock_is_an_error_that_names_the_waiting_task() -> None:
     async def story() -> None:
         await asyncio.create_task(asyncio.Event().wait(), name="waits-for-ever")
