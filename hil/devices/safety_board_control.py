@@ -80,9 +80,10 @@ class SafetyControl:
             return
         if self.state is not McuState.RUNNING:
             self._run()
-        if command != self.command:
-            self.command = command
-            self._obey_pilot()
+        elif command == self.command:
+            return
+        self.command = command
+        self._obey_pilot()
         self._look()
 
     @property

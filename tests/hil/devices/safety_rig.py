@@ -96,7 +96,7 @@ class SafetyRig:
 
     def told(self) -> ChargeState:
         """What the host was told last."""
-        return self.states[-1]
+        return ChargeState.from_data(self.received(Com.CHARGE_STATE)[-1][1].data)
 
     @property
     def temperatures(self) -> Temperatures:
