@@ -31,7 +31,9 @@ def run_operation(control: Path, operation: str, words: Sequence[str], *, as_jso
     except KeyboardInterrupt:
         return DONE
     except OSError as error:
-        return complain(COMMAND, f"no bench answers at {control} ({error}); is it served?", FAILED)
+        return complain(
+            COMMAND, f"no bench answers at {control} ({error}); start one, or name its socket with --control", FAILED
+        )
 
 
 def parse_fields(words: Sequence[str]) -> dict[str, Any]:

@@ -106,11 +106,11 @@ class SimulatedRegisters:
 
 
 def load_simulated_registers(name: str) -> SimulatedRegisters:
-    """Layout of one model by the name of its map file. Raises: ValueError if there is none."""
-    file = files("hal.meters") / f"{name}.toml"
-    if not file.is_file():
-        raise ValueError(f"no register map named {name!r}")
-    data = tomllib.loads(file.read_text("utf-8"), parse_float=Decimal)
+    """Layout of one model by the name of its map file. Raises: ValueError naming the known ones if there is none."""
+    maps = {file.name.removesuffix(".toml"): file for file in files("hal.meters").iterdir() if ".toml" in file.name}
+    if name not in maps:
+        raise ValueError(f"no register map named {name!r}; known: {', '.join(sorted(maps))}")
+    data = tomllib.loads(maps[name].read_text("utf-8"), parse_float=Decimal)
     return SimulatedRegisters(
         name=name,
         function=data["function"],

@@ -27,8 +27,6 @@ SPELLED = {
 class PlainAdapter:
     """Handlers are put into `handlers` by the test."""
 
-    subprotocol = "ocpp1.6"
-
     def __init__(self, subprotocol: str = "ocpp1.6") -> None:
         self.subprotocol = subprotocol
         self.handlers: dict[str, Handler] = {"GetConfiguration": lambda _payload: Reply({"configurationKey": []})}
@@ -93,10 +91,7 @@ class PlainAdapter:
         return []
 
     def sample_requests(self, evse_id: int, sample: Sample) -> list[Outgoing]:
-        value = {
-            "timestamp": sample.reading.at.isoformat() if hasattr(sample.reading, "at") else "",
-            "sampledValue": [],
-        }
+        value = {"timestamp": sample.reading.at.isoformat(), "sampledValue": []}
         return [Outgoing("MeterValues", {"connectorId": evse_id, "meterValue": [value]})]
 
     def fact_requests(self, fact: Fact, at_csms: TransactionAtCsms) -> list[Outgoing]:
