@@ -69,10 +69,11 @@ def test_board_without_monitor_closes_without_a_test_and_says_that_it_has_none()
     virtual(story)
 
 
+@pytest.mark.parametrize("rcm", [True, False])
 @pytest.mark.parametrize("pulse_s", [0.2, 0.4])
-def test_toggle_from_b_to_c_and_back_is_reported_and_moves_no_contactor(pulse_s: float) -> None:
+def test_toggle_from_b_to_c_and_back_is_reported_and_moves_no_contactor(pulse_s: float, rcm: bool) -> None:
     async def story() -> None:
-        rig = await SafetyRig().boot(POWER)
+        rig = await SafetyRig(SafetyBoardModel(rcm=rcm)).boot(POWER)
         rig.world.change(load=PilotLoad.B)
         await asyncio.sleep(1)
         for _ in range(3):
