@@ -76,8 +76,9 @@ class Player:
             self.bench.plug_out(number)
         await self._start(0)
         for number in self.bench.evses:
-            if self.bench.evses[number].board.control.state.name in {"STUCK_RELAY", "GFI_SELF_TEST"}:
-                self.bench.fault(number, "board_reset")  # latched until the next power cycle
+            control = self.bench.evses[number].board.control
+            if not control.running or control.state.name in {"STUCK_RELAY", "GFI_SELF_TEST"}:
+                self.bench.fault(number, "board_reset")  # halted in its power-on test, or latched: until the next one
         await self._wait(0, s=15.0)
         for number in self.bench.evses:
             await self._request("ChangeAvailability", _availability(self.station.version, number, operative=True))
