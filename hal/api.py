@@ -144,15 +144,15 @@ class PlugInCounter:
 
     session_energy_wh: Decimal
     total_energy_wh: Decimal
+    """Energy of all plug-ins that have ended; grows when one ends."""
     elapsed_s: int
+    """Charging time of this plug-in."""
 
-    def continues(self, before: "PlugInCounter", tolerance_wh: Decimal = Decimal(2)) -> bool:
-        """Tell whether this is the plug-in seen `before`: its counter ran on with the total and never restarted."""
-        session_delta = self.session_energy_wh - before.session_energy_wh
-        total_delta = self.total_energy_wh - before.total_energy_wh
-        if session_delta < 0 or self.elapsed_s < before.elapsed_s:
+    def continues(self, before: "PlugInCounter") -> bool:
+        """Tell whether this is the plug-in seen `before`: its counters never restarted, and none has ended since."""
+        if self.session_energy_wh < before.session_energy_wh or self.elapsed_s < before.elapsed_s:
             return False
-        return abs(session_delta - total_delta) <= tolerance_wh
+        return self.total_energy_wh == before.total_energy_wh
 
 
 @dataclass(frozen=True, slots=True)

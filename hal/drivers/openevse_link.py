@@ -8,6 +8,7 @@ Source: facts: rapi_openevse, Link, Sequence id, Reply.
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -29,7 +30,7 @@ class OpenEvseLink:
         self._reply_timeout_s = reply_timeout_s
         self._on_report = on_report
         self._decoder = RapiDecoder()
-        self._sequence = 0
+        self._sequence = random.randrange(_SEQUENCES)  # noqa: S311 - a late reply to a killed process matches nothing
         self._waiting: dict[int, asyncio.Future[Reply]] = {}
         self._asked: int | None = None
         """Sequence id of the request that somebody waits for."""

@@ -23,6 +23,8 @@ from hal.value import dataclass
 FAST_POLL_S: Final = 0.1
 HOLD_F_S: Final = 0.3
 """Facts: iec61851_facts, sequence 12: F is held for at least this."""
+TIME_LIMIT_STEP_S: Final = 900
+_MAX_TIME_LIMIT_STEPS: Final = 255
 _TRIGGER_FRESH_S: Final = 1.0
 _LONGEST_WAIT_S: Final = 1.0
 _RUNNING: Final = frozenset({EvseState.B, EvseState.C})
@@ -73,7 +75,7 @@ class Known:
     """What is known of the board beside its state."""
 
     time_limit_steps: int
-    """Lease of `$S3`, in steps of 15 min."""
+    """Lease of `$S3`: how far ahead of the charging time it is kept at least, in steps of 15 min."""
     stale: bool = True
     """A command went out since the state was last read."""
     current_a: int | None = None
@@ -169,9 +171,18 @@ def _regular(known: Known, board: OpenEvseState, aim: Target, now_s: float) -> C
         missed = known.trigger == HeartbeatTrigger.MISSED and aim is Target.ASLEEP
         return Command(Verb.SET_HEARTBEAT, (HEARTBEAT_ACKNOWLEDGE,) if missed else ())
     if aim is Target.ENABLED and board.evse in _RUNNING and now_s >= known.next_time_limit_s:
-        return Command(Verb.SET_TIME_LIMIT, (str(known.time_limit_steps),))
+        return Command(Verb.SET_TIME_LIMIT, (str(_time_limit_steps(known, board)),))
     if now_s >= known.next_poll_s:
         return Command(Verb.GET_STATE)
     if board.ev_connected and now_s >= known.next_energy_s:
         return Command(Verb.GET_ENERGY)
     return None
+
+
+def _time_limit_steps(known: Known, board: OpenEvseState) -> int:
+    """Return the limit that leaves at least the lease: the board counts it from the beginning of the plug-in.
+
+    It is one byte on the board: after 63 h of charging it is switched off (0) rather than end the session.
+    """
+    steps = board.elapsed_s // TIME_LIMIT_STEP_S + 1 + known.time_limit_steps
+    return steps if steps <= _MAX_TIME_LIMIT_STEPS else 0

@@ -67,7 +67,6 @@ class ChargeControl:
         self._latched: State | None = None
         self._retries = 0
         self.counters.reset()
-        self.counters.skip()
 
     # -------------------------------------------------------------- power
 
@@ -96,7 +95,6 @@ class ChargeControl:
 
     def power_down(self) -> None:
         """Lose supply: relay open, pilot dark, everything volatile gone."""
-        self.counters.save_total()
         self._timers.cancel_all()
         self.heartbeat.stop()
         self._reset()
@@ -148,18 +146,18 @@ class ChargeControl:
         return clamped == amps
 
     def set_time_limit(self, quarters: int) -> bool:
-        """Stop after this many quarters of an hour of charging from now (`$S3`); only while plugged in."""
+        """Stop after this many quarters of an hour of charging in this plug-in (`$S3`); only while plugged in."""
         if self.state not in PLUGGED_STATES:
             return False
-        self.limits.set_time(quarters, self.counters.elapsed_s)
+        self.limits.set_time(quarters)
         self._set_flag(VFlag.TIME_LIMIT, on=bool(self.limits.quarters))
         return True
 
     def set_charge_limit(self, kwh: int) -> bool:
-        """Stop after this much more energy (`$SH`); only while plugged in."""
+        """Stop after this much energy in this plug-in (`$SH`); only while plugged in."""
         if self.state not in PLUGGED_STATES:
             return False
-        self.limits.set_energy(kwh)
+        self.limits.set_energy(kwh, self.counters.session_ws)
         self._set_flag(VFlag.CHARGE_LIMIT, on=bool(self.limits.kwh))
         return True
 
@@ -283,7 +281,7 @@ class ChargeControl:
         self.flags |= VFlag.SESSION_ENDED
         self.limits.clear()
         self._retries = 0
-        self.counters.save_total()
+        self.counters.unplugged()
         if self.state is State.SLEEPING and VFlag.LIMIT_SLEEP in self.flags:
             self.flags &= ~VFlag.LIMIT_SLEEP
             self.state = State.A

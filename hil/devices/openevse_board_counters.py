@@ -1,7 +1,8 @@
 """Relay time and energy of the board: this plug-in and its whole life (rule; time comes from the world).
 
 The session's energy restarts at the plug-in, its relay time only when the relay closes for the first time after it:
-until then the board shows the last plug-in's. The total lives in the EEPROM.
+until then the board shows the last plug-in's. The total lives in the EEPROM; a plug-in's energy is added, in whole
+watt hours, when the plug-in ends, and lost if the board goes dark before.
 Source: facts rapi_openevse, `$GS` and `$GU`; open_evse 8.2.3, `chargingOn` and `EnergyMeter`.
 """
 
@@ -15,18 +16,27 @@ class PlugInCounters:
     def __init__(self, world: EvseWorld, eeprom: Eeprom) -> None:
         self._world = world
         self._eeprom = eeprom
-        self._total_start_ws = world.energy_ws
+        self._in_session = False
         self.reset()
 
     def reset(self) -> None:
         """Begin after the dark."""
         self._charged_s = 0.0
         self._closed_s: float | None = None
-        self.plugged()
+        self._in_session = False
+        self._session_start_ws = self._world.energy_ws
 
     def plugged(self) -> None:
         """Begin a session."""
+        self.unplugged()
+        self._in_session = True
         self._session_start_ws = self._world.energy_ws
+
+    def unplugged(self) -> None:
+        """End a session: what it took joins the total."""
+        if self._in_session:
+            self._in_session = False
+            self._eeprom.total_wh += int(self.session_ws // WATT_SECONDS_PER_WH)
 
     @property
     def charging(self) -> bool:
@@ -55,15 +65,6 @@ class PlugInCounters:
         return self._world.energy_ws - self._session_start_ws
 
     @property
-    def total_wh(self) -> float:
-        """Energy of the board's life, Wh."""
-        return self._eeprom.total_wh + (self._world.energy_ws - self._total_start_ws) / WATT_SECONDS_PER_WH
-
-    def save_total(self) -> None:
-        """Write the total to the EEPROM."""
-        self._eeprom.total_wh = self.total_wh
-        self._total_start_ws = self._world.energy_ws
-
-    def skip(self) -> None:
-        """Leave out what flowed while the board was dark."""
-        self._total_start_ws = self._world.energy_ws
+    def total_wh(self) -> int:
+        """Energy of all plug-ins that ended, Wh."""
+        return int(self._eeprom.total_wh)

@@ -1,6 +1,7 @@
 """Time and charge limits of one plug-in: `$S3` and `$SH` (lives on the loop it is given).
 
-Source: facts rapi_openevse, section Set; both extend from now and end with the plug-in.
+Source: facts rapi_openevse, section Set; open_evse 8.2.3, `SetTimeLimit15` and `SetChargeLimitkWh`: both count from
+the beginning of the plug-in, whenever they are set, and end with it.
 """
 
 from collections.abc import Callable
@@ -26,15 +27,15 @@ class PlugInLimits:
         self._end_s = self._end_ws = 0.0
         self._timers.cancel_all()
 
-    def set_time(self, quarters: int, elapsed_s: float) -> None:
-        """Stop after this many more quarters of an hour of charging; 0: no limit."""
+    def set_time(self, quarters: int) -> None:
+        """Stop after this many quarters of an hour of charging in all; 0: no limit."""
         self.quarters = quarters & 0xFF
-        self._end_s = elapsed_s + self.quarters * QUARTER_S
+        self._end_s = float(self.quarters * QUARTER_S)
 
-    def set_energy(self, kwh: int) -> None:
-        """Stop after this much more energy; 0: no limit."""
+    def set_energy(self, kwh: int, session_ws: float) -> None:
+        """Stop after this much energy in all, of which so much has flowed already; 0: no limit."""
         self.kwh = kwh & 0xFF
-        self._end_ws = self._world.energy_ws + self.kwh * 1000 * WATT_SECONDS_PER_WH
+        self._end_ws = self._world.energy_ws - session_ws + self.kwh * 1000 * WATT_SECONDS_PER_WH
 
     def plan(self, elapsed_s: float, *, charging: bool) -> None:
         """Set the timers anew; to be called whenever what flows has changed."""

@@ -20,8 +20,10 @@ from tests.agent.domain.session_rig import DRIVER, SessionRig, answered, assert_
 
 AT = datetime(2026, 5, 1, tzinfo=UTC)
 BEFORE = counter(100, 5000, 60)
-SAME = counter(150, 5050, 90)
-RESTARTED = counter(10, 5060, 5)
+SAME = counter(150, 5000, 90)
+RESTARTED = counter(10, 5100, 5)
+FURTHER = counter(180, 5100, 95)
+"""Another car has taken more, and longer, than the first had when it was last looked at."""
 
 
 def open_state(plug_in: PlugInCounter | None = BEFORE, *, stops: tuple[TxPoint, ...] | None = None) -> TransactionState:
@@ -47,6 +49,7 @@ def open_state(plug_in: PlugInCounter | None = BEFORE, *, stops: tuple[TxPoint, 
         (answered(plugged=True, plug_in=SAME), open_state(), True),
         (answered(plugged=False, plug_in=SAME), open_state(), False),
         (answered(plugged=True, plug_in=RESTARTED), open_state(), False),
+        (answered(plugged=True, plug_in=FURTHER), open_state(), False),
         (answered(plugged=True, plug_in=None), open_state(), False),
         (answered(plugged=True, plug_in=SAME), open_state(None), False),
         (answered(plugged=True, restarted=True, plug_in=SAME), open_state(), False),
