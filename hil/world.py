@@ -288,5 +288,7 @@ class EvseWorld:
         self._reported[event] = values
         if event in {"contactor", "current"}:
             fields["current_a"] = round(self.current_a, 3)
+        if event == "current":
+            fields["reached_in_s"] = round(max(0.0, self.draw.end_s - self.loop.time()), 3) if self.live else 0.0
         self.emit(event, fields)
         return True
