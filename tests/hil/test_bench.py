@@ -114,7 +114,7 @@ def test_power_cut_keeps_register_and_car_and_loses_what_was_volatile() -> None:
         state = bench.state(1)
         assert state["board"]["capacity_a"] == 32
         assert state["vehicle"]["plugged"] is True
-        assert state["board"]["total_wh"] == 0, "the board adds a plug-in to its total when it ends, and this one went dark"
+        assert state["board"]["total_wh"] == 0, "a plug-in joins the total when it ends, and this one went dark"
 
     run_virtual(story())
 
