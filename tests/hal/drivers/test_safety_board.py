@@ -10,9 +10,7 @@ from hal.api import (
     BoardConnected,
     BoardLost,
     BoardReset,
-    CableDetected,
     Fault,
-    FaultCleared,
     FaultRaised,
     ForbidReason,
     HostLossAction,
@@ -22,7 +20,6 @@ from hal.api import (
     PilotState,
     PowerOff,
     PowerOn,
-    TemperatureMeasured,
 )
 from hal.codecs.safety_values import FirmwareVersion
 from hal.drivers.safety_board import CONTROL_INTERVAL_S
@@ -30,9 +27,13 @@ from hal.drivers.safety_steering import SafetySettings
 from hil.devices.safety_board_values import SafetyBoardModel
 from hil.world import PilotKind, PilotLoad, Wiring
 from tests.hal.drivers.openevse_bench import virtual
-from tests.hal.drivers.safety_bench import bench, now
+from tests.hal.drivers.safety_bench import Bench, bench, now
 
 X1 = 1000
+
+
+def kind(made: Bench) -> PilotKind:
+    return made.world.output.kind
 
 
 @virtual
@@ -76,12 +77,12 @@ async def test_power_flows_only_with_offer_permission_and_request() -> None:
         made.car(PilotLoad.C)
         made.driver.permit_power(now() + 3600.0)
         await asyncio.sleep(5.0)
-        assert made.contactor_moves() == [(pytest.approx(made.contactor_moves()[0][0]), False)]
+        assert [closed for _, closed in made.contactor_moves()] == [False]
         made.driver.offer_current(16.0)
         asked_s = now()
         await made.expect(PowerOn)
         assert now() - asked_s <= 3.0  # sequence 4
-        assert await made.expect(OfferConfirmed, lambda event: event.offered_current_a == 16.0)
+        await made.expect(OfferConfirmed, lambda event: event.offered_current_a == 16.0)
         assert made.world.output.duty_percent == pytest.approx(26.6)
 
 
@@ -107,7 +108,9 @@ async def test_an_expired_permission_opens_at_once() -> None:
         end_s = now() + 0.25
         made.driver.permit_power(end_s)
         await made.expect(PowerOff, since=since)
-        assert made.contactor_moves()[-1] == (pytest.approx(end_s), False)
+        opened_s, closed = made.contactor_moves()[-1]
+        assert not closed
+        assert opened_s == pytest.approx(end_s)
         await asyncio.sleep(5.0)
         assert made.count(PowerOn, since) == 0
 
@@ -149,7 +152,7 @@ async def test_withdrawing_the_offer_leaves_the_contactor_to_the_host() -> None:
         since = await made.charging()
         made.driver.offer_current(0.0)
         await asyncio.sleep(7.0)
-        assert made.world.output.kind is PilotKind.STEADY
+        assert kind(made) is PilotKind.STEADY
         assert made.count(PowerOff, since) == 0
         made.driver.forbid_power(ForbidReason.STOPPED)
         await made.expect(PowerOff, since=since)
@@ -172,10 +175,10 @@ async def test_the_pilot_can_be_interrupted_until_the_next_offer() -> None:
         made.driver.offer_current(16.0)
         made.driver.interrupt_pilot()
         await made.expect(PilotChanged, lambda event: event.state is PilotState.F)
-        assert made.world.output.kind is PilotKind.NEGATIVE
+        assert kind(made) is PilotKind.NEGATIVE
         made.driver.offer_current(16.0)
         await asyncio.sleep(0.3)
-        assert made.world.output.kind is PilotKind.PWM
+        assert kind(made) is PilotKind.PWM
         assert made.raised() == []
 
 
@@ -217,180 +220,6 @@ async def test_a_board_without_phase_switch_ignores_the_wish() -> None:
         assert made.count(PhasesSwitched) == 0
 
 
-# ---------------------------------------------------------------------- faults, one by one
-
-
-@pytest.mark.parametrize(
-    ("wiring", "fault"),
-    [
-        (Wiring.DIODE_SHORTED, Fault.DIODE),
-        (Wiring.PILOT_SHORTED, Fault.PILOT),
-        (Wiring.RESIDUAL_CURRENT, Fault.GROUND_FAULT_TRIPPED),
-        (Wiring.HOT, Fault.OVER_TEMPERATURE),
-    ],
-)
-@virtual
-async def test_a_fault_while_charging_opens_is_told_once_and_clears_after_unplugging(
-    wiring: Wiring, fault: Fault
-) -> None:
-    async with bench() as made:
-        since = await made.charging()
-        start_s = now()
-        made.wire(wiring)
-        raised = await made.expect(FaultRaised, since=since)
-        assert raised.fault is fault
-        assert raised.at_s - start_s <= 1.0
-        assert made.contactor_moves()[-1][0] - start_s <= 0.1
-        await asyncio.sleep(3.0)
-        assert made.raised(since) == [fault]
-        made.driver.offer_current(0.0)
-        made.wire(wiring, present=False)
-        made.car(PilotLoad.A)
-        await made.expect(FaultCleared, lambda event: event.fault is fault)
-        await asyncio.sleep(3.0)
-        assert made.raised(since) == [fault]
-        assert made.cleared(since) == [fault]
-        assert made.count(PowerOn, since) == 0
-
-
-@virtual
-async def test_a_diode_fault_stands_until_the_car_has_gone() -> None:
-    async with bench() as made:
-        await made.connected()
-        made.wire(Wiring.DIODE_SHORTED)
-        made.car(PilotLoad.B)
-        made.driver.offer_current(16.0)
-        await made.expect(FaultRaised, lambda event: event.fault is Fault.DIODE)
-        made.driver.offer_current(0.0)
-        await asyncio.sleep(30.0)
-        assert made.cleared() == []
-
-
-@virtual
-async def test_two_faults_are_raised_and_cleared_one_by_one() -> None:
-    async with bench() as made:
-        await made.connected()
-        made.surround(emergency_stops=frozenset({1}))
-        await made.expect(FaultRaised, lambda event: event.fault is Fault.EMERGENCY_STOP)
-        made.wire(Wiring.PILOT_SHORTED)
-        await made.expect(FaultRaised, lambda event: event.fault is Fault.PILOT)
-        made.wire(Wiring.PILOT_SHORTED, present=False)
-        await made.expect(FaultCleared, lambda event: event.fault is Fault.PILOT)
-        assert made.cleared() == [Fault.PILOT]
-        made.surround(emergency_stops=frozenset())
-        await made.expect(FaultCleared, lambda event: event.fault is Fault.EMERGENCY_STOP)
-        await asyncio.sleep(2.0)
-        assert made.raised() == [Fault.EMERGENCY_STOP, Fault.PILOT]
-
-
-@virtual
-async def test_a_welded_contactor_is_told_within_a_second_and_power_is_not_called_off() -> None:
-    async with bench() as made:
-        since = await made.charging()
-        made.wire(Wiring.WELDED)
-        start_s = now()
-        made.driver.forbid_power(ForbidReason.STOPPED)
-        raised = await made.expect(FaultRaised, lambda event: event.fault is Fault.CONTACTOR_WELDED)
-        assert raised.at_s - start_s <= 1.0
-        assert made.count(PowerOff, since) == 0
-
-
-@virtual
-async def test_a_contactor_found_welded_at_start_is_told_before_the_board_is_there() -> None:
-    async with bench(booted=False) as made:
-        made.wire(Wiring.WELDED)
-        await made.connected()
-        kinds = [type(event) for event in made.events]
-        assert made.raised() == [Fault.CONTACTOR_WELDED]
-        assert kinds.index(FaultRaised) < kinds.index(BoardConnected)
-
-
-@virtual
-async def test_a_contactor_that_does_not_close_is_told_within_a_second_and_not_tried_again() -> None:
-    async with bench() as made:
-        await made.connected()
-        made.wire(Wiring.FAILS_TO_CLOSE)
-        made.driver.offer_current(16.0)
-        made.driver.permit_power(now() + 3600.0)
-        made.car(PilotLoad.C)
-        raised = await made.expect(FaultRaised)
-        assert raised.fault is Fault.CONTACTOR_FAILED_TO_CLOSE
-        await asyncio.sleep(10.0)
-        commanded = [at_s for at_s, control in made.controls if any(control.contactors)]
-        assert raised.at_s - commanded[0] <= 2.0  # half a second of C and the self-test come before the coil
-        assert max(commanded) <= raised.at_s
-        made.car(PilotLoad.A)
-        await made.expect(FaultCleared, lambda event: event.fault is Fault.CONTACTOR_FAILED_TO_CLOSE)
-
-
-@virtual
-async def test_a_failed_self_test_gives_no_power() -> None:
-    async with bench() as made:
-        await made.connected()
-        made.wire(Wiring.SELF_TEST_FAILS)
-        made.driver.offer_current(16.0)
-        made.driver.permit_power(now() + 3600.0)
-        made.car(PilotLoad.C)
-        await made.expect(FaultRaised, lambda event: event.fault is Fault.RESIDUAL_CURRENT_SELF_TEST)
-        await asyncio.sleep(10.0)
-        assert made.raised() == [Fault.RESIDUAL_CURRENT_SELF_TEST]
-        assert not made.world.contactor_closed
-
-
-@virtual
-async def test_a_missing_sensor_is_a_fault_and_never_cold() -> None:
-    async with bench() as made:
-        await made.expect(TemperatureMeasured, lambda event: event.temperature_c == 25)
-        since = len(made.events)
-        made.surround(sensor_c=((1, None),))
-        await made.expect(FaultRaised, lambda event: event.fault is Fault.TEMPERATURE_SENSOR, since)
-        await made.expect(TemperatureMeasured, lambda event: event.temperature_c is None, since)
-        made.surround(sensor_c=())
-        await made.expect(FaultCleared, lambda event: event.fault is Fault.TEMPERATURE_SENSOR, since)
-
-
-@virtual
-async def test_temperatures_do_not_flood() -> None:
-    async with bench() as made:
-        await made.connected()
-        since = len(made.events)
-        await asyncio.sleep(60.0)
-        assert made.count(TemperatureMeasured, since) <= 13
-
-
-@virtual
-async def test_state_d_gets_no_power() -> None:
-    async with bench() as made:
-        since = await made.charging()
-        made.car(PilotLoad.D)
-        await made.expect(FaultRaised, lambda event: event.fault is Fault.VENTILATION_REQUIRED)
-        await asyncio.sleep(2.0)
-        assert made.count(PowerOff, since) == 1
-        made.car(PilotLoad.C)
-        await made.expect(FaultCleared, lambda event: event.fault is Fault.VENTILATION_REQUIRED)
-
-
-@pytest.mark.parametrize(
-    ("resistance_ohm", "ampacity_a"), [(1500.0, 13.0), (680.0, 20.0), (220.0, 32.0), (100.0, 63.0)]
-)
-@virtual
-async def test_the_cable_is_read_from_the_proximity_contact(resistance_ohm: float, ampacity_a: float) -> None:
-    async with bench(SafetyBoardModel(socket=True)) as made:
-        await made.connected()
-        made.world.change(proximity_ohm=resistance_ohm)
-        await made.expect(CableDetected, lambda event: event.ampacity_a == ampacity_a)
-        made.world.change(proximity_ohm=None)
-        await made.expect(CableDetected, lambda event: event.ampacity_a is None, len(made.events))
-
-
-@virtual
-async def test_a_proximity_of_no_cable_is_a_fault() -> None:
-    async with bench(SafetyBoardModel(socket=True)) as made:
-        await made.connected()
-        made.world.change(proximity_ohm=30.0)
-        await made.expect(FaultRaised, lambda event: event.fault is Fault.PROXIMITY)
-
-
 # ---------------------------------------------------------------------- identity, restarts, silence
 
 
@@ -422,7 +251,7 @@ async def test_a_reset_of_the_board_in_c_is_told_and_power_waits_for_a_new_permi
         assert connected.status.contactor_closed is False
         await asyncio.sleep(5.0)
         assert not made.world.contactor_closed
-        assert made.world.output.kind is PilotKind.PWM  # what was offered stands again
+        assert kind(made) is PilotKind.PWM  # what was offered stands again
         assert made.raised(since) == []
         made.driver.permit_power(now() + 3600.0)
         await made.expect(PowerOn, since=since)
