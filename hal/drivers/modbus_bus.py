@@ -15,7 +15,16 @@ from collections import defaultdict, deque
 from dataclasses import dataclass, replace
 
 from hal.api import BadFrameError, BusTimeoutError, DeviceRefusedError, LinkErrors, PortError
-from hal.codecs.modbus_frame import Framing, OutOfStepError, ReadExchange, ReadRequest, Refused, Reply
+from hal.codecs.modbus_frame import (
+    Exchange,
+    Framing,
+    OutOfStepError,
+    ReadRequest,
+    Refused,
+    Reply,
+    Request,
+    WriteRequest,
+)
 from hal.transports.port import Port
 
 logger = logging.getLogger(__name__)
@@ -57,7 +66,7 @@ class ModbusRefusedError(DeviceRefusedError):
 
 @dataclass(slots=True)
 class _Job:
-    request: ReadRequest
+    request: Request
     answer: "asyncio.Future[tuple[int, ...]]"
     attempts_left: int
 
@@ -99,17 +108,26 @@ class ModbusBus:
 
     async def read_registers(self, unit: int, function: int, address: int, count: int) -> tuple[int, ...]:
         """Read registers. Raises: BusTimeoutError, BadFrameError, ModbusRefusedError, PortError."""
+        return await self._ask(ReadRequest(unit, function, address, count), self._attempts)
+
+    async def write_registers(
+        self, unit: int, address: int, words: tuple[int, ...], *, is_repeatable: bool = True
+    ) -> None:
+        """Write registers with function 16; a command that must not come twice is not repeatable. Raises: as reads."""
+        await self._ask(WriteRequest(unit, address, words), self._attempts if is_repeatable else 1)
+
+    async def _ask(self, request: Request, attempts: int) -> tuple[int, ...]:
         if self._down is not None:
             raise PortError(self._down)
         answer: asyncio.Future[tuple[int, ...]] = asyncio.get_running_loop().create_future()
-        self._jobs.append(_Job(ReadRequest(unit, function, address, count), answer, self._attempts))
+        self._jobs.append(_Job(request, answer, attempts))
         self._wake.set()
         try:
             async with asyncio.timeout(TURN_TIMEOUTS * self._timeout_s):
                 return await answer
         except TimeoutError as error:
-            self._count(unit, BusTimeoutError())
-            raise BusTimeoutError(f"unit {unit}: its turn on {self._name} did not come in time") from error
+            self._count(request.unit, BusTimeoutError())
+            raise BusTimeoutError(f"unit {request.unit}: its turn on {self._name} did not come in time") from error
 
     async def run(self) -> None:
         """Own the line for ever: reopen it, serve requests; returns only on cancellation."""
@@ -166,7 +184,7 @@ class ModbusBus:
             job = await self._next_job()
             job.attempts_left -= 1
             try:
-                words = await self._read(job.request)
+                words = await self._carry_out(job.request)
             except (BusTimeoutError, BadFrameError) as error:
                 self._missed(job, error)
             except (ModbusRefusedError, PortError) as error:
@@ -192,9 +210,9 @@ class ModbusBus:
                 async with asyncio.timeout_at(min(starts_s, default=None)):
                     await self._wake.wait()
 
-    async def _read(self, request: ReadRequest) -> tuple[int, ...]:
+    async def _carry_out(self, request: Request) -> tuple[int, ...]:
         self._transaction_id = self._transaction_id % LAST_TRANSACTION_ID + 1
-        exchange = ReadExchange(self._framing, request, self._transaction_id)
+        exchange = Exchange(self._framing, request, self._transaction_id)
         reply = await self._exchange(exchange, request)
         self._came_back()
         if exchange.dropped:
@@ -205,7 +223,7 @@ class ModbusBus:
             raise error
         return reply.words
 
-    async def _exchange(self, exchange: ReadExchange, request: ReadRequest) -> Reply:
+    async def _exchange(self, exchange: Exchange, request: Request) -> Reply:
         await self._keep_silence()
         self._port.discard_input()
         self._port.write(exchange.frame)

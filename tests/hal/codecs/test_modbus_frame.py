@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hal.api import BadFrameError
-from hal.codecs.modbus_frame import Framing, OutOfStepError, ReadExchange, ReadRequest, Refused, Registers
+from hal.codecs.modbus_frame import (
+    Exchange,
+    Framing,
+    OutOfStepError,
+    ReadRequest,
+    Refused,
+    Registers,
+    WriteRequest,
+)
 
 REQUEST = ReadRequest(unit=1, function=4, address=0x48, count=2)
 RTU_REQUEST = bytes.fromhex("01 04 0048 0002 F1DD")
@@ -23,8 +31,8 @@ def crc(body: bytes) -> bytes:
     return register.to_bytes(2, "little")
 
 
-def exchange(framing: Framing) -> ReadExchange:
-    return ReadExchange(framing, REQUEST, 7)
+def exchange(framing: Framing) -> Exchange:
+    return Exchange(framing, REQUEST, 7)
 
 
 def test_requests_are_framed_as_the_specification_shows() -> None:
@@ -92,3 +100,28 @@ def test_no_bytes_raise_anything_but_a_bad_frame(framing: Framing, parts: list[b
 def test_what_no_frame_can_carry_is_refused(field: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="no such Modbus read"):
         ReadRequest(**({"unit": 1, "function": 4, "address": 0, "count": 2} | field))
+
+
+WRITE = WriteRequest(unit=17, address=1, words=(0x000A, 0x0102))
+
+
+def test_a_write_is_framed_as_the_specification_shows() -> None:
+    body = bytes.fromhex("11 10 0001 0002 04 000A 0102")
+    assert Exchange("rtu", WRITE, 7).frame == body + crc(body)
+    assert Exchange("tcp", WRITE, 7).frame == bytes.fromhex("0007 0000 000B") + body
+
+
+def test_a_write_is_confirmed_by_its_address_and_count_alone() -> None:
+    confirmation = bytes.fromhex("11 10 0001 0002")
+    other = bytes.fromhex("11 10 0002 0002")
+    searching = Exchange("rtu", WRITE, 7)
+    assert searching.feed(searching.frame + other + crc(other)) is None
+    assert searching.feed(confirmation + crc(confirmation)) == Registers(())
+    refusal = bytes.fromhex("11 90 03")
+    assert Exchange("rtu", WRITE, 7).feed(refusal + crc(refusal)) == Refused(3)
+
+
+@pytest.mark.parametrize("field", [{"words": ()}, {"words": (0x10000,)}, {"words": (1,) * 124}, {"address": 0xFFFF}])
+def test_a_write_that_the_protocol_does_not_know_is_refused(field: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="no such Modbus write"):
+        WriteRequest(**({"unit": 1, "address": 0, "words": (1, 2)} | field))
