@@ -144,6 +144,10 @@ class Bench:
         """Answer with the bench's time."""
         return {"t": round(self._loop.time(), 6)}
 
+    def announce(self, operation: str, fields: Result) -> None:
+        """Let the event stream show that the hardware is about to be changed: time zero of whatever follows."""
+        self._emit(None, "stimulus", {"op": operation, **fields})
+
     # -------------------------------------------------------------- what outlives the process
 
     def to_json(self) -> Result:

@@ -101,6 +101,9 @@ _METER_FIELDS: dict[str, Convert] = {
     "reset_on_plug_in": _boolean,
 }
 FIRST_FIELDS = frozenset({"id", "op"})
+STIMULI = frozenset({"plug_in", "plug_out", "ev", "swipe", "fault", "clear", "meter", "power_cut", "power_on"})
+"""Operations that change the hardware: the event stream shows when."""
+SECRET_FIELDS = frozenset({"token"})
 
 
 class Control:
@@ -163,7 +166,10 @@ class Control:
         for field in operation.required:
             if field not in given:
                 raise BenchError(f"{name} needs the field {field!r}")
-        return operation.act(**{field: _convert(known[field], field, value) for field, value in given.items()})
+        fields = {field: _convert(known[field], field, value) for field, value in given.items()}
+        if name in STIMULI:
+            self._bench.announce(str(name), {field: fields[field] for field in fields.keys() - SECRET_FIELDS})
+        return operation.act(**fields)
 
 
 def _convert(convert: Convert, field: str, value: Any) -> Any:  # noqa: ANN401 - JSON

@@ -8,9 +8,9 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from hil.command_line import FAILED, WRONG_USAGE, complain
-from hil.demo.errors import DemoError
 from hil.demo.performance import COMMAND, Performance
 from hil.demo.stage import fresh_directory
+from hil.errors import StationError
 
 VERSIONS = ("2.0.1", "1.6")
 
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
             stream.reconfigure(errors="replace")
     try:
         directory = fresh_directory(args.dir, f"{time.strftime('%Y%m%d-%H%M%S')}-ocpp{args.ocpp}")
-    except DemoError as error:
+    except StationError as error:
         return complain(COMMAND, str(error), FAILED)
     return asyncio.run(_perform(args.ocpp, directory, keep=args.keep))
 

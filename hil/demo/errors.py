@@ -1,9 +1,7 @@
-"""Why a demo ends early (values)."""
+"""Why a demo ends early (values); whatever else fails is a `StationError`."""
+
+from hil.errors import StationError
 
 
-class DemoError(Exception):
-    """What failed, in one sentence for whoever watches."""
-
-
-class DemoInterruptedError(DemoError):
+class DemoInterruptedError(StationError):
     """Somebody pressed Ctrl-C, or ended the demo in another way."""

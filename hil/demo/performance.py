@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hil.command_line import DONE, FAILED, complain
 from hil.demo.background import Background, Interruption
-from hil.demo.errors import DemoError, DemoInterruptedError
+from hil.demo.errors import DemoInterruptedError
 from hil.demo.examples import example_lines
 from hil.demo.lines_view import LinesView
 from hil.demo.observed import Frame, Json, Observed
@@ -18,6 +18,7 @@ from hil.demo.stage import Stage
 from hil.demo.story import DEMO_TOKEN, Play, Story
 from hil.demo.view import Programme, Step, View
 from hil.demo.watch import Watch
+from hil.errors import StationError
 
 TOTAL_LIMIT_S = 60.0
 TICK_S = 0.15
@@ -42,12 +43,12 @@ class Performance:
     async def run(self) -> int:
         """Play, tidy up, say how it went; gives the exit code."""
         interruption = Interruption()
-        failure: DemoError | None = None
+        failure: StationError | None = None
         try:
             await self._play_watched(interruption)
             if not self._keep:
                 await self._end_in_order()
-        except DemoError as error:
+        except StationError as error:
             failure = error
         finally:
             try:
@@ -57,7 +58,7 @@ class Performance:
         return self._conclude(failure)
 
     async def _play_watched(self, interruption: Interruption) -> None:
-        """Play while everything is watched. Raises: DemoError for the first thing that goes wrong."""
+        """Play while everything is watched. Raises: StationError for the first thing that goes wrong."""
         try:
             async with asyncio.TaskGroup() as group:
                 background = Background(group)
@@ -78,7 +79,7 @@ class Performance:
                 for step, (_, play) in zip(self._programme.steps, steps, strict=False):
                     await self._step(step, play)
         except TimeoutError:
-            raise DemoError(f"the session took longer than {TOTAL_LIMIT_S:g} s") from None
+            raise StationError(f"the session took longer than {TOTAL_LIMIT_S:g} s") from None
         registers_wh, ledger = await self._story.result()
         duration_s = time.monotonic() - self._programme.start_s
         self._receipt = make_receipt(self._seen, self._story.marks, registers_wh, ledger, duration_s)
@@ -97,7 +98,7 @@ class Performance:
             step.failed = True
             step.detail = await play()
             step.failed = False
-        except DemoError as error:
+        except StationError as error:
             step.detail = str(error)
             raise
         finally:
@@ -134,7 +135,7 @@ class Performance:
     def _show_event(self, event: Json) -> None:
         self._view.show_event(event)
 
-    def _conclude(self, failure: DemoError | None) -> int:
+    def _conclude(self, failure: StationError | None) -> int:
         kept = self._keep and self._receipt is not None
         if failure is not None and not (kept and isinstance(failure, DemoInterruptedError)):
             return self._complain(str(failure))
@@ -165,12 +166,12 @@ def choose_view(programme: Programme) -> View:
 
 
 def cause_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Give the first DemoError, or an OSError as one; the group itself if somebody has made a mistake."""
-    demo_errors, _ = errors.split(DemoError)
+    """Give the first StationError, or an OSError as one; the group itself if somebody has made a mistake."""
+    demo_errors, _ = errors.split(StationError)
     os_errors, others = errors.split(OSError)
     if demo_errors is not None:
         return _leaf(demo_errors)
-    return errors if os_errors is None or others is not None else DemoError(str(_leaf(os_errors)))
+    return errors if os_errors is None or others is not None else StationError(str(_leaf(os_errors)))
 
 
 def _leaf(errors: BaseExceptionGroup[BaseException]) -> BaseException:

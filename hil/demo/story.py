@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from hil.demo.control_client import ControlClient
-from hil.demo.network import Network
+from hil.control_client import ControlClient
 from hil.demo.observed import Frame, Observed, ends_transaction
 from hil.demo.receipt import Marks
 from hil.demo.watch import Watch
+from hil.network import Network
 
 EVSE: Final = 1
 DEMO_TOKEN = "04A1B2C3D4E5F6"  # noqa: S105 - of a simulated card, shown to everybody

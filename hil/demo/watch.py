@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from hil.demo.errors import DemoError
 from hil.demo.observed import Observed
+from hil.errors import StationError
 
 
 class Watch:
@@ -16,7 +16,7 @@ class Watch:
         self._waiters: set[asyncio.Event] = set()
 
     async def until(self, holds: Callable[[], bool], limit_s: float, otherwise: str) -> None:
-        """Return once it holds. Raises: DemoError with `otherwise` after `limit_s`."""
+        """Return once it holds. Raises: StationError with `otherwise` after `limit_s`."""
         changed = asyncio.Event()
         self._waiters.add(changed)
         try:
@@ -25,14 +25,14 @@ class Watch:
                     await changed.wait()
                     changed.clear()
         except TimeoutError:
-            raise DemoError(f"{otherwise} (waited {limit_s:g} s)") from None
+            raise StationError(f"{otherwise} (waited {limit_s:g} s)") from None
         finally:
             self._waiters.discard(changed)
 
     def demand(self, holds: bool, otherwise: str) -> None:  # noqa: FBT001 - a condition
-        """Check what must hold now. Raises: DemoError."""
+        """Check what must hold now. Raises: StationError."""
         if not holds:
-            raise DemoError(otherwise)
+            raise StationError(otherwise)
 
     def _changed(self) -> None:
         for waiter in self._waiters:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from tests.stories.dialect import Dialect, Request
+from hil.csms.dialect import Dialect, Request
 from tests.stories.stage import Json, Plan, Stage
 
 TICK_S = 0.5

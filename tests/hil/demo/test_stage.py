@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from hil.demo.errors import DemoError
 from hil.demo.observed import Observed
 from hil.demo.stage import Stage, fresh_directory
+from hil.errors import StationError
 
 
 def test_each_demo_gets_a_directory_of_its_own(tmp_path: Path) -> None:
@@ -15,7 +15,7 @@ def test_each_demo_gets_a_directory_of_its_own(tmp_path: Path) -> None:
 
 def test_a_directory_that_cannot_be_made_is_refused_with_a_way_out(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DemoError, match="choose another --dir"):
+    with pytest.raises(StationError, match="choose another --dir"):
         fresh_directory(tmp_path / "file", "now")
 
 

@@ -2,9 +2,9 @@ import asyncio
 
 import pytest
 
-from hil.demo.errors import DemoError
 from hil.demo.observed import Observed
 from hil.demo.watch import Watch
+from hil.errors import StationError
 from tests.hil.demo.frames import connected
 
 
@@ -20,12 +20,12 @@ async def test_a_waiter_returns_once_the_picture_fits() -> None:
 
 
 async def test_what_was_not_seen_in_time_is_said_in_one_sentence() -> None:
-    with pytest.raises(DemoError, match=r"^the contactor does not close \(waited 0\.01 s\)$"):
+    with pytest.raises(StationError, match=r"^the contactor does not close \(waited 0\.01 s\)$"):
         await Watch(Observed("1.6")).until(lambda: False, 0.01, "the contactor does not close")
 
 
 def test_a_demand_that_does_not_hold_ends_the_demo() -> None:
     watch = Watch(Observed("1.6"))
     watch.demand(holds=True, otherwise="fine")
-    with pytest.raises(DemoError, match="broken"):
+    with pytest.raises(StationError, match="broken"):
         watch.demand(holds=False, otherwise="broken")

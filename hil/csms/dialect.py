@@ -38,6 +38,7 @@ class Dialect:
         return REASONS_16.get(reason, reason) if self.is_16 else reason
 
     def remote_start(self, token: str, evse: int | None) -> Request:
+        """Ask to start with this token, at any EVSE if None."""
         self._remote_starts += 1
         if self.is_16:
             payload: Json = {"idTag": token} | ({} if evse is None else {"connectorId": evse})
@@ -46,11 +47,13 @@ class Dialect:
         return "RequestStartTransaction", payload | ({} if evse is None else {"evseId": evse})
 
     def remote_stop(self, transaction_id: str) -> Request:
+        """Ask to stop this transaction."""
         if self.is_16:
             return "RemoteStopTransaction", {"transactionId": int(transaction_id)}
         return "RequestStopTransaction", {"transactionId": transaction_id}
 
     def set_variable(self, name: str, value: str) -> Request:
+        """Ask to set `Component.Variable`, or the 1.6 key that means it."""
         if self.is_16:
             return "ChangeConfiguration", {"key": VARIABLES_16[name], "value": value}
         component, variable = name.split(".")
@@ -58,6 +61,7 @@ class Dialect:
         return "SetVariables", {"setVariableData": [item]}
 
     def get_variable(self, name: str) -> Request:
+        """Ask for `Component.Variable`, or the 1.6 key that means it."""
         if self.is_16:
             return "GetConfiguration", {"key": [VARIABLES_16[name]]}
         component, variable = name.split(".")
@@ -71,9 +75,11 @@ class Dialect:
         return str(answer["getVariableResult"][0]["attributeValue"])
 
     def set_status(self, answer: Mapping[str, Any]) -> str:
+        """Return the status of an answer to `set_variable`."""
         return str(answer["status"] if self.is_16 else answer["setVariableResult"][0]["attributeStatus"])
 
     def change_availability(self, evse: int | None, *, operative: bool) -> Request:
+        """Ask to change the availability of an EVSE, or of the station if None."""
         word = "Operative" if operative else "Inoperative"
         if self.is_16:
             return "ChangeAvailability", {"connectorId": evse or 0, "type": word}
@@ -86,6 +92,7 @@ class Dialect:
         return "Reset", {"type": word}
 
     def trigger(self, message: str, evse: int | None = None) -> Request:
+        """Ask for a message to be sent."""
         if self.is_16:
             where: Json = {} if evse is None else {"connectorId": evse}
         else:
@@ -135,10 +142,12 @@ class Dialect:
 
     @property
     def start_action(self) -> str:
+        """The message that begins a transaction."""
         return "StartTransaction" if self.is_16 else "TransactionEvent"
 
     @property
     def stop_action(self) -> str:
+        """The message that ends a transaction."""
         return "StopTransaction" if self.is_16 else "TransactionEvent"
 
 

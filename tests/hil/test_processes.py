@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hil.demo.errors import DemoError
-from hil.demo.processes import DemoProcess, last_line
+from hil.errors import StationError
+from hil.processes import ChildProcess, last_line
 
 STUBBORN = """
 import json, signal, time
@@ -25,9 +25,9 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "played.py"
 
 
-def process(module: Path, program: str = "") -> DemoProcess:
+def process(module: Path, program: str = "") -> ChildProcess:
     module.write_text(program)
-    return DemoProcess("played", ["played"], module.with_name("played.log"))
+    return ChildProcess("played", ["played"], module.with_name("played.log"))
 
 
 async def test_a_process_that_ignores_sigterm_is_killed(module: Path) -> None:
@@ -37,7 +37,7 @@ async def test_a_process_that_ignores_sigterm_is_killed(module: Path) -> None:
 
 
 async def test_a_process_that_dies_before_it_is_ready_is_quoted(module: Path) -> None:
-    with pytest.raises(DemoError, match="the played ended unexpectedly with exit code 1: no such meter"):
+    with pytest.raises(StationError, match="the played ended unexpectedly with exit code 1: no such meter"):
         await process(module, HOPELESS).start_until_ready()
 
 

@@ -1,4 +1,4 @@
-"""The processes of a demo, each in a group of its own so that Ctrl-C reaches them in order (runner)."""
+"""Processes of a bench, each in a group of its own so that Ctrl-C reaches them in order (runner)."""
 
 import asyncio
 import json
@@ -10,14 +10,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from hil.demo.errors import DemoError
+from hil.errors import StationError
 
-READY_LIMIT_S = 20.0
+READY_LIMIT_S = 40.0
 KILL_LIMIT_S = 5.0
 LAST_LINE_BYTES = 4096
 
 
-class DemoProcess:
+class ChildProcess:
     """One `python -m …`; what it prints goes to its log, but for the line that says it is ready."""
 
     def __init__(self, name: str, words: Sequence[str], log: Path) -> None:
@@ -31,13 +31,23 @@ class DemoProcess:
         """Process id once started."""
         return None if self._process is None else self._process.pid
 
+    @property
+    def running(self) -> bool:
+        """True from the start until it has ended."""
+        return self._process is not None and self._process.returncode is None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to it; nothing happens once it has ended."""
+        if self._process is not None:
+            _signal(self._process, number)
+
     async def start(self) -> None:
         """Start it, everything into the log. Raises: OSError."""
         with self.log.open("ab") as log:
             await self._start(log, log)
 
     async def start_until_ready(self) -> dict[str, Any]:
-        """Start it and give the JSON line that says it is ready. Raises: OSError, DemoError."""
+        """Start it and give the JSON line that says it is ready. Raises: OSError, StationError."""
         with self.log.open("ab") as log:
             await self._start(log, asyncio.subprocess.PIPE)
         assert self._process is not None  # noqa: S101 - started above
@@ -46,18 +56,24 @@ class DemoProcess:
             async with asyncio.timeout(READY_LIMIT_S):
                 line = await self._process.stdout.readline()
         except TimeoutError:
-            raise DemoError(f"the {self.name} was not ready within {READY_LIMIT_S:g} s") from None
+            raise StationError(f"the {self.name} was not ready within {READY_LIMIT_S:g} s") from None
         if not line:
             raise await self.ended()
         ready: dict[str, Any] = json.loads(line)
         return ready
 
-    async def ended(self) -> DemoError:
+    async def ended(self) -> StationError:
         """Wait until it ends by itself; gives the sentence that says so."""
         assert self._process is not None  # noqa: S101 - only of started ones
         code = await self._process.wait()
         last = last_line(self.log)
-        return DemoError(f"the {self.name} ended unexpectedly with exit code {code}" + (f": {last}" if last else ""))
+        return StationError(f"the {self.name} ended unexpectedly with exit code {code}" + (f": {last}" if last else ""))
+
+    async def kill(self) -> None:
+        """End it at once, as a crash does."""
+        self.signal(signal.SIGKILL)
+        if self._process is not None:
+            await self._process.wait()
 
     async def end(self, limit_s: float = KILL_LIMIT_S) -> int | None:
         """SIGTERM, after `limit_s` SIGKILL; gives the exit code, negative for a signal, None if never started."""

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from hil.demo.network import HOST, Network
+from hil.network import HOST, Network
 
 LIMIT_S = 5.0
 
