@@ -1,5 +1,6 @@
 """Rules between keys: what one key demands of another."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -7,6 +8,7 @@ from urllib.parse import urlsplit
 
 import hal
 from agent.config_errors import KeyPath, key_text
+from agent.config_files import Tree
 from agent.config_tables import AgentConfig, EvseConfig
 from hal.value import dataclass
 
@@ -15,6 +17,17 @@ _METER_MAPS = Path(hal.__file__).with_name("meters")
 _BASIC_AUTHENTICATION = (1, 2)
 _TLS = (2, 3)
 _MUTUAL_TLS = 3
+_BYTE = r"(?:\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])"
+_VERSION = re.compile(rf"{_BYTE}\.{_BYTE}\.{_BYTE}")
+_BOARD_KEYS = {
+    "openevse": ("poll_interval_s", "allow_protection_off", "stored_current_a"),
+    "safety": (
+        *("silence_limit_s", "firmware_min", "firmware_max"),
+        *("wakes_up", "wake_up_after_s", "wake_up_f_s", "wake_up_x1_s"),
+        *("phase_switch", "phase_dead_time_s", "max_phase_switches", "phase_switch_in_f", "one_to_three_while_plugged"),
+    ),
+}
+"""Keys that only boards of this driver have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +129,24 @@ def _check_evses(config: AgentConfig, refuse: _Refuse) -> None:
             refuse(("evse", index, "id"), f"{index + 1}: EVSEs are numbered 1 to {len(config.evse)} without gaps")
         if evse.phases > config.station.phases:
             refuse(("evse", index, "phases"), f"at most station.phases ({config.station.phases})")
+        _check_board(index, evse, config.sources.values, refuse)
         _check_meter(index, evse, refuse)
+
+
+def _check_board(index: int, evse: EvseConfig, written: Tree, refuse: _Refuse) -> None:
+    board, path = evse.board, ("evse", index, "board")
+    present = written["evse"][index]["board"]
+    for driver, keys in _BOARD_KEYS.items():
+        for key in keys:
+            if driver != board.driver and key in present:
+                refuse((*path, key), f"no such key: it is of driver {driver!r}, and this board's is {board.driver!r}")
+    for key in ("firmware_min", "firmware_max"):
+        if not _VERSION.fullmatch(getattr(board, key)):
+            refuse((*path, key), "a version of three numbers up to 255, such as 0.3.1")
+    if board.firmware_version_min > board.firmware_version_max:
+        refuse((*path, "firmware_max"), f"at least firmware_min ({board.firmware_min})")
+    if board.phase_switch and evse.phases == 1:
+        refuse((*path, "phase_switch"), "false, because this EVSE has one phase")
 
 
 def _check_meter(index: int, evse: EvseConfig, refuse: _Refuse) -> None:

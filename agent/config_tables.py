@@ -118,7 +118,7 @@ class FirmwareConfig:
 class BoardConfig:
     """The board that owns pilot and contactor of one EVSE."""
 
-    driver: str = setting(Choice("openevse", not_built=("safety", "modbus")), "protocol of the board")
+    driver: str = setting(Choice("openevse", "safety", not_built=("modbus",)), "protocol of the board")
     port: Path = setting(FilePath(), "serial device")
     baudrate: int = setting(_BAUDRATES, "line speed, bit/s", default=115_200)
     poll_interval_s: float = setting(Number(0.05, 10, "s"), "time between polls, s", default=1.0)
@@ -131,6 +131,30 @@ class BoardConfig:
         default=6,
     )
     accept_host_loss: bool = _flag("use a board that does nothing when Linux falls silent", default=False)
+    silence_limit_s: float = setting(Number(0.5, 60, "s"), "nothing heard for so long: the board is lost, s", default=5)
+    firmware_min: str = setting(Text(11, "a version such as 0.2.0"), "oldest accepted firmware", default="0.2.0")
+    firmware_max: str = setting(Text(11, "a version such as 0.5.255"), "newest accepted firmware", default="0.5.255")
+    wakes_up: bool = _flag("wake an EV that sleeps under an offer, once", default=True)
+    wake_up_after_s: float = setting(Number(10, 600, "s"), "in B with an offer before that, s", default=30)
+    wake_up_f_s: float = setting(Number(3, 10, "s"), "state F of the wake-up, s", default=4)
+    wake_up_x1_s: float = setting(Number(0.5, 3, "s"), "+12 V between F and the offer, s", default=0.75)
+    phase_switch: bool = _flag("contactor 2 switches L2 and L3 apart from contactor 1", default=False)
+    phase_dead_time_s: float = setting(Number(1, 600, "s"), "open before phases are switched, s", default=10)
+    max_phase_switches: int = setting(Number(0, 1000, whole=True), "phase switches in one plug-in", default=10)
+    phase_switch_in_f: bool = _flag("state F instead of +12 V while phases are switched", default=False)
+    one_to_three_while_plugged: bool = _flag(
+        "three phases after one under a plugged-in car, which can destroy some cars", default=True
+    )
+
+    @property
+    def firmware_version_min(self) -> tuple[int, int, int]:
+        """`firmware_min` as numbers."""
+        return _version(self.firmware_min)
+
+    @property
+    def firmware_version_max(self) -> tuple[int, int, int]:
+        """`firmware_max` as numbers."""
+        return _version(self.firmware_max)
 
 
 @settings
@@ -211,3 +235,8 @@ class AgentConfig:
     def origin(self, section: str, *path: str | int) -> Origin:
         """Where a key was written; list entries count from 0."""
         return self.sources.origin((section, *path))
+
+
+def _version(text: str) -> tuple[int, int, int]:
+    major, minor, build = map(int, text.split("."))
+    return major, minor, build

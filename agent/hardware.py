@@ -6,16 +6,22 @@ from typing import Any, Protocol
 
 from agent.config import AgentConfig, ConfigError, EvseConfig, MeterConfig, ReaderConfig
 from agent.config_errors import KeyPath, key_text
+from agent.config_tables import BoardConfig
+from agent.domain.pilot_commands import SequenceValues
+from agent.station.sequenced_board import SequencedBoard
+from hal.abilities import Phases
 from hal.api import BoardCapabilities, EnergyMeter, HardwareFault, HostLossAction, PilotController
 from hal.board import (
     MeterBuses,
     OpenEvseSettings,
+    SafetyBoardSettings,
     SerialLine,
     TcpLine,
     UidSettings,
     line_indicator,
     line_reader,
     openevse_board,
+    safety_board,
 )
 from hal.panel import Indicator, RfidReader
 from hal.transports.port import Port
@@ -88,16 +94,52 @@ def _refusal(config: AgentConfig, path: KeyPath, expected: str) -> ConfigError:
     return config.sources.error(path, key_text(path), expected)
 
 
-def _board(evse: EvseConfig, open_line: OpenLine) -> PilotController:
-    return openevse_board(
-        open_line(SerialLine(evse.board.port, evse.board.baudrate)),
-        OpenEvseSettings(
-            max_current_a=evse.max_current_a,
-            phases=evse.phases,
-            poll_interval_s=evse.board.poll_interval_s,
-            allow_protection_off=frozenset(evse.board.allow_protection_off),
-            stored_current_a=evse.board.stored_current_a or None,
-        ),
+def _board(evse: EvseConfig, open_line: OpenLine) -> SequencedBoard:
+    port = open_line(SerialLine(evse.board.port, evse.board.baudrate))
+    if evse.board.driver == "safety":
+        devices = safety_board(port, _safety_settings(evse))
+        return SequencedBoard(
+            devices.pilot,
+            _sequence_values(evse.board, _phases(evse)),
+            interrupt=devices.interrupt,
+            phase_switch=devices.phase_switch,
+        )
+    settings = OpenEvseSettings(
+        max_current_a=evse.max_current_a,
+        phases=evse.phases,
+        poll_interval_s=evse.board.poll_interval_s,
+        allow_protection_off=frozenset(evse.board.allow_protection_off),
+        stored_current_a=evse.board.stored_current_a or None,
+    )
+    return SequencedBoard(openevse_board(port, settings), SequenceValues(phases=_phases(evse)))
+
+
+def _phases(evse: EvseConfig) -> Phases:
+    return 1 if evse.phases == 1 else 3
+
+
+def _safety_settings(evse: EvseConfig) -> SafetyBoardSettings:
+    return SafetyBoardSettings(
+        max_current_a=evse.max_current_a,
+        phases=_phases(evse),
+        has_phase_switch=evse.board.phase_switch,
+        silence_limit_s=evse.board.silence_limit_s,
+        firmware_min=evse.board.firmware_version_min,
+        firmware_max=evse.board.firmware_version_max,
+    )
+
+
+def _sequence_values(board: BoardConfig, phases: Phases) -> SequenceValues:
+    return SequenceValues(
+        wakes_up=board.wakes_up,
+        wake_up_after_s=board.wake_up_after_s,
+        wake_up_f_s=board.wake_up_f_s,
+        wake_up_x1_s=board.wake_up_x1_s,
+        phases=phases,
+        phase_dead_time_s=board.phase_dead_time_s,
+        max_phase_switches=board.max_phase_switches,
+        phase_switch_in_f=board.phase_switch_in_f,
+        one_to_three_while_plugged=board.one_to_three_while_plugged,
     )
 
 

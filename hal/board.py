@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hal.abilities import Phases, PhaseSwitch, PilotInterrupt
 from hal.api import EnergyMeter, PilotController
 from hal.panel import Indicator, RfidReader
 from hal.transports.port import Port
@@ -54,6 +55,47 @@ class OpenEvseSettings:
     allow_protection_off: frozenset[str]
     stored_current_a: int | None = 6
     """Written to the board's EEPROM when it is new to this station, A; None: never."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoardDevices:
+    """A board and what it offers beside pilot and contactor; None: not this board."""
+
+    pilot: PilotController
+    interrupt: PilotInterrupt | None = None
+    phase_switch: PhaseSwitch | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyBoardSettings:
+    """What is configured of a safety controller."""
+
+    max_current_a: float
+    phases: Phases
+    has_phase_switch: bool
+    silence_limit_s: float
+    firmware_min: tuple[int, int, int]
+    firmware_max: tuple[int, int, int]
+
+
+def safety_board(port: Port, settings: SafetyBoardSettings) -> BoardDevices:
+    """Build the driver of a safety controller on a serial line."""
+    from hal.drivers.safety_board import SafetyBoard  # noqa: PLC0415 - only what is configured is imported
+    from hal.drivers.safety_line import SerialSafetyLine  # noqa: PLC0415
+    from hal.drivers.safety_steering import SafetySettings  # noqa: PLC0415
+
+    board = SafetyBoard(
+        SerialSafetyLine(port),
+        SafetySettings(
+            max_current_a=settings.max_current_a,
+            phases=settings.phases,
+            has_phase_switch=settings.has_phase_switch,
+            silence_limit_s=settings.silence_limit_s,
+            firmware_min=settings.firmware_min,
+            firmware_max=settings.firmware_max,
+        ),
+    )
+    return BoardDevices(board, interrupt=board, phase_switch=board if settings.has_phase_switch else None)
 
 
 def openevse_board(port: Port, settings: OpenEvseSettings) -> PilotController:

@@ -77,7 +77,10 @@ class SequencedBoard:
 
     def offer_current(self, offered_current_a: float) -> None:
         """Wish this on the pilot, A; the board is told when a change is allowed. 0 goes at once."""
-        self._perform(self.sequences.wish(offered_current_a, _now_s()))
+        commands = self.sequences.wish(offered_current_a, _now_s())
+        if not commands and self.sequences.is_settled:
+            self._board.offer_current(self.sequences.wished_a)  # no change: a board found running is to hear it still
+        self._perform(commands)
 
     def permit_power(self, until_s: float) -> None:
         """Let the contactor close when the EV asks; kept back while phases are switched."""

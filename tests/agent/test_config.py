@@ -163,6 +163,7 @@ def load_or_refuse(file: Path) -> AgentConfig | ConfigError:
         return refused
 
 
+SAFETY = 'driver = "safety"'
 REFUSALS = [
     ("vendor =", "vender =", "station.vender", "the nearest is 'vendor'"),
     ("[station]", "[statoin]", "statoin", "the nearest is 'station'"),
@@ -205,6 +206,13 @@ REFUSALS = [
     ('port = "/dev/ttyS2"', 'port = "/dev/ttyS1"', "evse[1].meter.port", "evse[2].board.port"),
     ("HeartbeatInterval = 300", "HeartbeatInterval = [1]", "ocpp16_keys.HeartbeatInterval", "a string, number"),
     ('driver = "line"', 'driver = "safety"', "reader[1].driver", "'line'"),
+    ('driver = "openevse"', 'driver = "modbus"', "evse[2].board.driver", "'modbus' is not built"),
+    ('driver = "openevse"', 'driver = "openevse"\nwakes_up = true', "evse[2].board.wakes_up", "of driver 'safety'"),
+    ('driver = "openevse"', f"{SAFETY}\nstored_current_a = 6", "evse[2].board.stored_current_a", "'openevse'"),
+    ('driver = "openevse"', f'{SAFETY}\nfirmware_min = "0.3"', "evse[2].board.firmware_min", "three numbers"),
+    ('driver = "openevse"', f'{SAFETY}\nfirmware_max = "0.1.256"', "evse[2].board.firmware_max", "up to 255"),
+    ('driver = "openevse"', f'{SAFETY}\nfirmware_max = "0.1.0"', "evse[2].board.firmware_max", "0.2.0"),
+    ('driver = "openevse"', f"{SAFETY}\nphase_switch = true", "evse[2].board.phase_switch", "one phase"),
 ]
 
 

@@ -5,10 +5,11 @@ import pytest
 
 from agent.config import AgentConfig, ConfigError
 from agent.hardware import build_hardware, check_host_loss
+from agent.station.sequenced_board import SequencedBoard
 from hal.api import BoardCapabilities, HostLossAction
 from hal.board import SerialLine, TcpLine
 from hal.transports.memory_port import MemoryPort, memory_pipe
-from tests.agent.installed import assert_refused, installed
+from tests.agent.installed import TEXT, assert_refused, installed
 
 ONE_LINE = """
 [[evse]]
@@ -111,3 +112,15 @@ def test_a_board_that_does_something_or_is_accepted_by_name_is_used(tmp_path: Pa
     used = [(0, HostLossAction.OPEN), (0, HostLossAction.DERATE), (1, HostLossAction.NONE)]
     assert all(is_used(config, number, action) for number, action in used)
     assert not is_used(config, 0, HostLossAction.NONE)
+
+
+def test_a_safety_controller_is_built_with_its_sequences_from_the_configuration(tmp_path: Path) -> None:
+    keys = 'driver = "safety"\nwake_up_after_s = 45\nphase_switch = true\nphase_dead_time_s = 20\n'
+    config = installed(tmp_path, text=TEXT.replace('driver = "openevse"\n', keys))
+    board = build_hardware(config, utc, lambda _: memory_pipe()[0]).evses[1].board
+    assert board.capabilities.leaves_sequences_to_host
+    assert board.capabilities.host_loss_action is HostLossAction.OPEN
+    assert board.capabilities.has_phase_switch
+    assert isinstance(board, SequencedBoard)
+    assert (board.sequences.values.wake_up_after_s, board.sequences.values.phase_dead_time_s) == (45.0, 20.0)
+    assert board.phase_refusal(1) is None

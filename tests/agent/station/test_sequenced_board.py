@@ -296,3 +296,13 @@ def test_pilot_edges_are_told_before_what_follows_from_them() -> None:
             assert events[-1] == PilotChanged(PilotState.B, now_s())
 
     run_virtual(story())
+
+
+def test_a_board_found_running_hears_a_withdrawal_that_changes_nothing_for_the_rule() -> None:
+    async def story() -> None:
+        board = HostSteeredBoard()
+        async with sequenced(board) as (wrapped, _):
+            wrapped.offer_current(0.0)
+            assert board.words() == ["offer 0"]
+
+    run_virtual(story())
