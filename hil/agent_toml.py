@@ -20,6 +20,8 @@ class StationPlan:
     meter_map: str
     csms_url: str
     ocpp_versions: tuple[str, ...]
+    board_driver: str = "openevse"
+    has_socket: bool = True
     tcp_ports: tuple[int, ...] = ()
     """Ports of the meters, EVSE 1 first; empty for serial meters."""
 
@@ -69,10 +71,11 @@ def _evse(plan: StationPlan, number: int) -> str:
         meter |= {"host": "127.0.0.1", "tcp_port": plan.tcp_ports[number - 1], "unit": 1}
     else:
         meter |= {"port": str(lines / "meter"), "unit": 1, "baudrate": 9600, "parity": "N"}
+    connector = "sType2" if plan.has_socket else "cType2"
     return "\n".join(
         [
-            _table("[[evse]]", {"id": number, "connector_type": "sType2", "max_current_a": 32, "phases": 3}),
-            _table("[evse.board]", {"driver": "openevse", "port": str(lines / "board")}),
+            _table("[[evse]]", {"id": number, "connector_type": connector, "max_current_a": 32, "phases": 3}),
+            _table("[evse.board]", {"driver": plan.board_driver, "port": str(lines / "board")}),
             _table("[evse.meter]", meter),
             _table("[evse.indicator]", {"driver": "line", "port": str(lines / "indicator")}),
         ]

@@ -6,15 +6,14 @@ events with monotonic time.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
-from hil.devices.openevse_board_values import BoardModel, Eeprom
+from hil.boards import AnyBoardModel, kind_of
 from hil.devices.rfid_reader import RfidReaderSimulator
 from hil.devices.vehicle import VehicleModel
 from hil.evse_bench import DeviceLine, EvseBench, MeterModel
-from hil.faults import ALL_KINDS, switch_for
+from hil.faults import kinds_of, switch_for
 from hil.world import Emit, PilotLoad
 
 Result = dict[str, Any]
@@ -28,15 +27,13 @@ class Bench:
     """Simulated hardware of one station; must be made on a running event loop."""
 
     def __init__(
-        self, evses: int = 1, board_model: BoardModel | None = None, meter_model: MeterModel | None = None
+        self, evses: int = 1, board: AnyBoardModel | None = None, meter_model: MeterModel | None = None
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self.subscribers: list[Callable[[Result], None]] = []
         self.cable_changed: Callable[[int], None] = lambda _evse: None
         """Called with the EVSE whose board cable was pulled or put back."""
-        self.evses = {
-            number: EvseBench(self._emitter(number), board_model, meter_model) for number in range(1, evses + 1)
-        }
+        self.evses = {number: EvseBench(self._emitter(number), board, meter_model) for number in range(1, evses + 1)}
         self.reader = RfidReaderSimulator()
         self.reader_line = DeviceLine(self.reader)
         self.supplied = False
@@ -94,7 +91,7 @@ class Bench:
 
     def clear(self, evse: int, kind: str | None = None) -> Result:
         """Take a fault out, or every fault."""
-        for each in ALL_KINDS if kind is None else (kind,):
+        for each in kinds_of(self._evse(evse).board_model) if kind is None else (kind,):
             self._switch(evse, each, on=False)
         return {}
 
@@ -151,16 +148,17 @@ class Bench:
     # -------------------------------------------------------------- what outlives the process
 
     def to_json(self) -> Result:
-        """Render registers, EEPROM and cars, to be put back by `restore`."""
+        """Render registers, what boards keep, and cars, to be put back by `restore`."""
         return {str(number): _saved(bench) for number, bench in self.evses.items()}
 
     def restore(self, saved: Result) -> None:
-        """Put registers, EEPROM and cars back, before the supply comes on."""
+        """Put registers, what boards keep, and cars back, before the supply comes on."""
         for number, bench in self.evses.items():
             if (entry := saved.get(str(number))) is not None:
                 bench.register_wh = Decimal(entry["register_wh"])
                 bench.reset_on_plug_in = entry["reset_on_plug_in"]
-                vars(bench.eeprom).update(entry["eeprom"])
+                if entry["board_kind"] == kind_of(bench.board_model):
+                    bench.board.restore(entry["board"])
                 bench.vehicle.restore(entry["vehicle"])
 
     # --------------------------------------------------------------
@@ -168,7 +166,7 @@ class Bench:
     def _switch(self, evse: int, kind: str, *, on: bool) -> Result:
         bench = self._evse(evse)
         try:
-            switch = switch_for(kind)
+            switch = switch_for(kind, bench.board_model)
         except ValueError as error:
             raise BenchError(str(error)) from None
         pulled = bench.cable_pulled
@@ -195,10 +193,10 @@ class Bench:
 
 
 def _saved(bench: EvseBench) -> Result:
-    eeprom: Eeprom = bench.eeprom
     return {
         "register_wh": str(bench.register_wh),
         "reset_on_plug_in": bench.reset_on_plug_in,
-        "eeprom": {**asdict(eeprom), "total_wh": bench.board.control.counters.total_wh},
+        "board_kind": kind_of(bench.board_model),
+        "board": bench.board.save(),
         "vehicle": bench.vehicle.to_json(),
     }

@@ -16,6 +16,7 @@ COMMAND = "pilotline-bench"
 DEFAULT_DIRECTORY = Path("bench")
 CONTROL_FILE = "control.sock"
 KNOWN_VERSIONS = ("1.6", "2.0.1")
+KNOWN_BOARDS = ("rapi", "safety")
 LAZY_COMMANDS = {
     "csms": ("hil.csms.cli", "serve the bench CSMS"),
     "demo": ("hil.demo", "play one charging session with separate processes"),
@@ -44,7 +45,8 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--evses", type=int, default=1, metavar="N", help="number of EVSEs, 1 to 16 (default 1)")
-    parser.add_argument("--board", choices=("rapi",), default="rapi", help="protocol of the boards")
+    parser.add_argument("--board", choices=KNOWN_BOARDS, default="rapi", help="protocol of the boards")
+    parser.add_argument("--board-profile", metavar="NAME", help="variant of the board; an unknown one names the known")
     parser.add_argument("--meter", default="eastron_sdm630", metavar="MAP", help="register map of the meters")
     parser.add_argument("--meter-transport", choices=("rtu", "tcp"), default="rtu", help="how the meters are reached")
     parser.add_argument("--dir", type=Path, default=DEFAULT_DIRECTORY, help="where the lines are linked")
@@ -93,6 +95,8 @@ def _serve(args: argparse.Namespace) -> int:
         csms_url=args.csms_url,
         ocpp_versions=versions,
         meter_framing=args.meter_transport,
+        board=args.board,
+        board_profile=args.board_profile,
         overwrite=args.overwrite,
     )
     try:

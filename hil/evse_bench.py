@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
+from hil.boards import AnyBoardModel, board_model, make_board
 from hil.devices.indicator import IndicatorSimulator
 from hil.devices.meter_registers import MeterValues
 from hil.devices.modbus_meter import Framing, SimulatedMeter
-from hil.devices.openevse_board import OpenEvseBoard
-from hil.devices.openevse_board_values import BoardModel, Eeprom
 from hil.devices.vehicle import Vehicle
 from hil.world import Emit, EvseWorld
 
@@ -76,14 +75,12 @@ class MeterModel:
 class EvseBench:
     """One EVSE of the bench."""
 
-    def __init__(
-        self, emit: Emit, board_model: BoardModel | None = None, meter_model: MeterModel | None = None
-    ) -> None:
+    def __init__(self, emit: Emit, board: AnyBoardModel | None = None, meter_model: MeterModel | None = None) -> None:
         meter_model = meter_model if meter_model is not None else MeterModel()
         loop = asyncio.get_running_loop()
         self.world = EvseWorld(loop, emit)
-        self.eeprom = Eeprom()
-        self.board = OpenEvseBoard(self.world, emit, board_model, self.eeprom)
+        self.board_model = board if board is not None else board_model("rapi")
+        self.board = make_board(self.world, emit, self.board_model)
         self.vehicle = Vehicle(self.world)
         self.meter = SimulatedMeter(meter_model.map_name, meter_model.unit, meter_model.framing)
         self.meter.set_source(self._meter_values)
@@ -129,6 +126,7 @@ class EvseBench:
             "pilot_output": world.output.kind.value,
             "contactor_closed": world.contactor_closed,
             "current_a": round(world.current_a, 3),
+            "phases_supplied": world.phases_supplied,
             "power_w": round(world.power_w, 1),
             "voltage_v": world.voltage_v,
             "delivered_wh": str(delivered_wh),
@@ -147,7 +145,8 @@ class EvseBench:
 
     def _meter_values(self) -> MeterValues:
         world = self.world
-        current = tuple(world.current_a if phase < world.phases else 0.0 for phase in range(MAX_PHASES))
+        phases = world.phases_supplied
+        current = tuple(world.current_a if phase < phases else 0.0 for phase in range(MAX_PHASES))
         voltage = world.voltage_v if world.supplied else 0.0
         return MeterValues(
             energy_import_wh=self.register_wh,

@@ -5,7 +5,9 @@ A kind that this hardware cannot have is refused by name.
 
 from collections.abc import Callable
 
+from hil.boards import AnyBoardModel, absent_faults
 from hil.devices.modbus_meter import MeterMode
+from hil.devices.openevse_board import OpenEvseBoard
 from hil.devices.openevse_board_values import Setting
 from hil.evse_bench import EvseBench
 from hil.world import NOMINAL_VOLTAGE_V, PilotLoad, Wiring
@@ -21,7 +23,7 @@ WIRING_KINDS = {
     "pilot_short": Wiring.PILOT_SHORTED,
     "pilot_open": Wiring.PILOT_OPEN,
     "ground": Wiring.GROUND_MISSING,
-    "pe_loss": Wiring.GROUND_MISSING,
+    "pe_loss": Wiring.PE_OPEN,
     "welded": Wiring.WELDED,
     "fails_to_close": Wiring.FAILS_TO_CLOSE,
     "rcd_ac": Wiring.RESIDUAL_CURRENT,
@@ -30,21 +32,24 @@ WIRING_KINDS = {
     "over_temperature": Wiring.HOT,
 }
 METER_KINDS = {f"meter_{mode.value}": mode for mode in MeterMode if mode is not MeterMode.NORMAL}
-ABSENT_KINDS = {"lock_blocked": "the simulated OpenEVSE board has no connector lock"}
-"""Kinds of the catalogue that this hardware cannot have, and why."""
 
 
-def switch_for(kind: str) -> Switch:
+def switch_for(kind: str, board: AnyBoardModel) -> Switch:
     """Return what brings this fault in (True) or takes it out. Raises: ValueError naming an unknown or absent kind."""
+    if kind in (absent := absent_faults(board)):
+        raise ValueError(f"fault kind {kind!r} does not exist here: {absent[kind]}")
     if kind in WIRING_KINDS:
         return lambda evse, on: evse.world.set_wiring(WIRING_KINDS[kind], present=on)
     if kind in METER_KINDS:
         return _meter_mode(METER_KINDS[kind])
     if kind in _OTHERS:
         return _OTHERS[kind]
-    if kind in ABSENT_KINDS:
-        raise ValueError(f"fault kind {kind!r} does not exist here: {ABSENT_KINDS[kind]}")
-    raise ValueError(f"unknown fault kind {kind!r}; known: {', '.join(ALL_KINDS)}")
+    raise ValueError(f"unknown fault kind {kind!r}; known: {', '.join(kinds_of(board))}")
+
+
+def kinds_of(board: AnyBoardModel) -> tuple[str, ...]:
+    """Return the kinds that an EVSE with this board can have."""
+    return tuple(kind for kind in ALL_KINDS if kind not in absent_faults(board))
 
 
 def _meter_mode(fault: MeterMode) -> Switch:
@@ -90,10 +95,13 @@ def _cable_pulled(evse: EvseBench, on: bool) -> None:  # noqa: FBT001
 
 
 def _protection_off(evse: EvseBench, on: bool) -> None:  # noqa: FBT001
-    before = evse.eeprom.flags
+    if not isinstance(evse.board, OpenEvseBoard):
+        return
+    eeprom = evse.board.eeprom
+    before = eeprom.flags
     flags = int(before | Setting.DIODE_OFF if on else before & ~Setting.DIODE_OFF)
     if flags != before:
-        evse.eeprom.write(flags=flags)
+        eeprom.write(flags=flags)
 
 
 _OTHERS: dict[str, Switch] = {

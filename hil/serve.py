@@ -15,6 +15,7 @@ from typing import Any
 from hil.agent_toml import StationPlan, agent_toml
 from hil.bench import Bench
 from hil.bench_state import load_state, save_state
+from hil.boards import agent_driver, board_model, has_socket
 from hil.control import Control
 from hil.control_socket import ControlSocket
 from hil.devices.modbus_meter import Framing
@@ -38,6 +39,8 @@ class ServeOptions:
     csms_url: str
     ocpp_versions: tuple[str, ...]
     meter_framing: Framing = "rtu"
+    board: str = "rapi"
+    board_profile: str | None = None
     overwrite: bool = False
 
 
@@ -48,7 +51,8 @@ async def serve(options: ServeOptions) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    bench = Bench(options.evses, meter_model=MeterModel(options.meter_map, framing=options.meter_framing))
+    board = board_model(options.board, options.board_profile)
+    bench = Bench(options.evses, board, MeterModel(options.meter_map, framing=options.meter_framing))
     served = _ServedBench(bench, options)
     control = ControlSocket(bench, Control(bench, stop.set), options.control)
     try:
@@ -152,12 +156,15 @@ class _ServedBench:
         path = self._options.directory / "agent.toml"
         if path.exists() and not self._options.overwrite:
             return
+        board = board_model(self._options.board, self._options.board_profile)
         plan = StationPlan(
             directory=self._options.directory,
             evses=self._options.evses,
             meter_map=self._options.meter_map,
             csms_url=self._options.csms_url,
             ocpp_versions=self._options.ocpp_versions,
+            board_driver=agent_driver(board),
+            has_socket=has_socket(board),
             tcp_ports=tuple(line.port for line in self._tcp.values()),
         )
         path.write_text(agent_toml(plan), "utf-8")

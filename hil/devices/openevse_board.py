@@ -9,6 +9,7 @@ Source: facts rapi_openevse.
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from hil.devices.openevse_board_commands import RapiCommands, Reply
@@ -94,6 +95,14 @@ class OpenEvseBoard:
             "eeprom_writes": self.eeprom.writes,
             "heartbeat": control.heartbeat.text(),
         }
+
+    def save(self) -> dict[str, Any]:
+        """Return the cells of the EEPROM."""
+        return {**asdict(self.eeprom), "total_wh": self.control.counters.total_wh}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Put the cells back, before the supply comes on."""
+        vars(self.eeprom).update(saved)
 
     def _booted(self) -> None:
         fault = self.control.self_test()

@@ -119,6 +119,13 @@ class SafetyBoard:
             "skipped_bytes": self._decoder.skipped_bytes,
         }
 
+    def save(self) -> dict[str, Any]:
+        """Return nothing: no setting of the host outlives the dark."""
+        return {}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Put nothing back."""
+
     # -------------------------------------------------------------- line
 
     def _booted(self) -> None:

@@ -173,6 +173,8 @@ class RealStation:
     version: str
     evses: int
     extra_toml: str = ""
+    board: str = "rapi"
+    """A kind, or a kind and a profile as in "safety:socket"."""
     relay: Relay = field(default_factory=Relay)
     saw_event: Callable[[Json], None] = lambda _event: None
     saw_frame: Callable[[Json], None] = lambda _frame: None
@@ -203,9 +205,11 @@ class RealStation:
         """Start back-end and bench; the agent is started by itself."""
         await self.start_csms()
         command = (*BENCH, "serve", "--evses", str(self.evses), "--dir", str(self.config.parent))
+        kind, _, profile = self.board.partition(":")
+        board = ("--board", kind, *(("--board-profile", profile) if profile else ()))
         options = ("--control", str(self._sockets["bench"]), "--ocpp", self.version)
         url = ("--csms-url", f"ws://{HOST}:{self.relay.port}/")
-        self.bench_process = ChildProcess((*command, *options, *url), self._errors("bench"))
+        self.bench_process = ChildProcess((*command, *board, *options, *url), self._errors("bench"))
         await self.start_bench()
         drop_ins = self.config.parent / "conf.d"
         drop_ins.mkdir(exist_ok=True)
@@ -247,9 +251,11 @@ class RealStation:
 
 
 @asynccontextmanager
-async def real_station(directory: Path, *, version: str, evses: int = 1, toml: str = "") -> AsyncIterator[RealStation]:
+async def real_station(
+    directory: Path, *, version: str, evses: int = 1, toml: str = "", board: str = "rapi"
+) -> AsyncIterator[RealStation]:
     """Run bench and back-end; the agent is not started."""
-    station = RealStation(directory, version, evses, toml)
+    station = RealStation(directory, version, evses, toml, board)
     try:
         await station.open()
         yield station

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hal.api import PortError
 from hal.transports.memory_port import MemoryPort, memory_pipe
 from hil.bench import Bench
-from hil.devices.openevse_board_values import BoardModel
+from hil.boards import AnyBoardModel
 from hil.evse_bench import DeviceLine, MeterModel
 
 
@@ -37,7 +37,7 @@ class VirtualLines:
 async def virtual_bench(
     evses: int = 1,
     *,
-    board_model: BoardModel | None = None,
+    board_model: AnyBoardModel | None = None,
     meter_model: MeterModel | None = None,
     powered: bool = True,
 ) -> AsyncIterator[VirtualLines]:

@@ -22,12 +22,14 @@ from agent.store.executors import InlineExecutor
 from hal.board import SerialLine, TcpLine
 from hal.transports.memory_port import MemoryPort
 from hil.agent_toml import StationPlan, agent_toml
+from hil.boards import AnyBoardModel, agent_driver, has_socket
+from hil.boards import board_model as model_of
 from hil.csms.bench_csms import BenchCsms
 from hil.csms.memory_connection import MemoryConnection, memory_connection_pair
-from hil.devices.openevse_board_values import BoardModel
 from tests.fakes.virtual_bench import VirtualLines, virtual_bench
 
 IDENTITY = "BENCH-0001"
+POLLED_BOARDS = frozenset({"openevse"})
 START = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 
 
@@ -140,17 +142,29 @@ async def virtual_station(
     version: str = "2.0.1",
     evses: int = 1,
     extra_toml: str = "",
-    board_model: BoardModel | None = None,
+    board: str = "rapi",
+    board_model: AnyBoardModel | None = None,
     timing: EvseTiming | None = None,
     poll_interval_s: float = 1.0,
     started: bool = True,
 ) -> AsyncIterator[VirtualStation]:
-    """Make everything on the running (virtual) loop; the agent runs unless told otherwise."""
+    """Make everything on the running (virtual) loop; the agent runs unless told otherwise.
+
+    `board` is a kind, or a kind and a profile as in "safety:socket"; `board_model` says it in full.
+    """
+    kind, _, profile = board.partition(":")
+    model = board_model if board_model is not None else model_of(kind, profile or None)
     clock = VirtualClock()
     csms = BenchCsms(clock=lambda: clock.now().utc)
-    async with virtual_bench(evses=evses, board_model=board_model) as lines:
-        plan = StationPlan(directory, evses, "eastron_sdm630", "ws://csms", (version,))
-        text = agent_toml(plan).replace("[evse.meter]", f"poll_interval_s = {poll_interval_s}\n[evse.meter]")
+    async with virtual_bench(evses=evses, board_model=model) as lines:
+        plan = StationPlan(
+            *(directory, evses, "eastron_sdm630", "ws://csms", (version,)),
+            board_driver=agent_driver(model),
+            has_socket=has_socket(model),
+        )
+        text = agent_toml(plan)
+        if plan.board_driver in POLLED_BOARDS:
+            text = text.replace("[evse.meter]", f"poll_interval_s = {poll_interval_s}\n[evse.meter]")
         text = text.replace("[evse.indicator]", f"poll_interval_s = {poll_interval_s}\n[evse.indicator]")
         (directory / "agent.toml").write_text(text)
         (directory / "conf.d").mkdir(exist_ok=True)

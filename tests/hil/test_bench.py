@@ -153,7 +153,7 @@ def test_reset_on_plug_in_sets_the_register_to_zero() -> None:
         ("pilot_short", "05"),
         ("vent", "04"),
         ("ground", "07"),
-        ("pe_loss", "07"),
+        ("pe_loss", "01"),
         ("rcd_dc", "06"),
         ("rcd_ac", "06"),
         ("over_temperature", "0a"),

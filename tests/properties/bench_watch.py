@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from agent.domain.error_catalogue import CATALOGUE
 from hal.api import Fault
+from hil.devices.openevse_board import OpenEvseBoard
 from hil.devices.openevse_board_values import State
 from hil.devices.vehicle import offered_current_a
 from hil.evse_bench import EvseBench
@@ -132,7 +133,7 @@ class BenchWatch:
         lost = self.station.agent is None or bool(self.faults[number] & set(LINE_FAULTS)) or evse.rebooted
         if lost and not evse.out_of_reach:
             evse.losses += 1
-            control = evse.bench.board.control
+            control = openevse(evse.bench).control
             asleep = control.state in {State.SLEEPING, State.DISABLED}
             evse.asleep_when_lost = asleep and not evse.bench.world.relay_driven
         if not lost and evse.out_of_reach:
@@ -147,7 +148,7 @@ class BenchWatch:
         found: dict[str, float] = {}
         if closed:
             pilot = evse.bench.world.pilot_state
-            board = evse.bench.board.control.state
+            board = openevse(evse.bench).control.state
             if pilot not in {"C", "D"} and board is not State.SLEEPING:
                 found[f"power in pilot state {pilot}"] = OPENING_S + MARGIN_S
             if board.is_fault:
@@ -183,5 +184,11 @@ class BenchWatch:
         return past[-1] if past else self.evses[number].registers[0][1]
 
 
+def openevse(bench: EvseBench) -> OpenEvseBoard:
+    """Its board, of the only kind that these stories are played on."""
+    assert isinstance(bench.board, OpenEvseBoard)
+    return bench.board
+
+
 def _welded(evse: _Evse) -> bool:
-    return Wiring.WELDED in evse.bench.world.wiring or evse.bench.board.control.state is State.STUCK_RELAY
+    return Wiring.WELDED in evse.bench.world.wiring or openevse(evse.bench).control.state is State.STUCK_RELAY

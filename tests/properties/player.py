@@ -14,11 +14,11 @@ from hil.csms.frames import Frame
 from hil.csms.station_link import CsmsError
 from hil.csms.tokens import Token
 from hil.csms.wire import WireError
-from hil.faults import ALL_KINDS
+from hil.faults import kinds_of
 from tests.fakes.told_energy import told_energy
 from tests.fakes.virtual_station import IDENTITY, VirtualStation, virtual_station
 from tests.properties.authority import Grant
-from tests.properties.bench_watch import BenchWatch
+from tests.properties.bench_watch import BenchWatch, openevse
 from tests.properties.operations import ALICE, ALICES_SISTER, FAMILY, STRANGER, Op
 
 SUPPLY_A: Final = {1: 20.0, 2: 26.0}
@@ -76,7 +76,7 @@ class Player:
             self.bench.plug_out(number)
         await self._start(0)
         for number in self.bench.evses:
-            control = self.bench.evses[number].board.control
+            control = openevse(self.bench.evses[number]).control
             if not control.running or control.state.name in {"STUCK_RELAY", "GFI_SELF_TEST"}:
                 self.bench.fault(number, "board_reset")  # halted in its power-on test, or latched: until the next one
         await self._wait(0, s=15.0)
@@ -221,7 +221,7 @@ class Player:
         self._clear_all(evse)
 
     def _clear_all(self, evse: int) -> None:
-        for kind in ALL_KINDS:
+        for kind in kinds_of(self.bench.evses[evse].board_model):
             if kind not in {"vent", "over_current"} or self.bench.evses[evse].vehicle.plugged:
                 self.bench.clear(evse, kind) if kind != "vent" else None
         self.watch.faults[evse].clear()

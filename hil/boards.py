@@ -1,0 +1,106 @@
+"""The kinds of board that the bench hosts: by name on the command line, by their model in memory (rule).
+
+What a kind of board cannot have is refused by name with the reason, and so is an unknown profile.
+Source: facts rapi_openevse; boards_protocols, chargebyte.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from hil.devices.openevse_board import OpenEvseBoard
+from hil.devices.openevse_board_values import BoardModel
+from hil.devices.safety_board import SafetyBoard
+from hil.devices.safety_board_values import SafetyBoardModel
+from hil.world import Emit, EvseWorld
+
+AnyBoardModel = BoardModel | SafetyBoardModel
+
+
+class Board(Protocol):
+    """What the bench asks of any board; what it does to pilot and contactor it does to its `EvseWorld`."""
+
+    output: Callable[[bytes], None]
+    muted: bool
+    """True: hears and says nothing."""
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes that the other side sent."""
+
+    def power_on(self) -> None:
+        """Give it supply."""
+
+    def power_off(self) -> None:
+        """Take the supply away."""
+
+    def reset(self) -> None:
+        """Restart it."""
+
+    def describe(self) -> dict[str, Any]:
+        """State and counters for the bench's `state` operation."""
+
+    def save(self) -> dict[str, Any]:
+        """Return what survives the dark, for `restore`."""
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Put back what `save` gave, before the supply comes on."""
+
+
+PROFILES: Mapping[str, Mapping[str, AnyBoardModel]] = {
+    "rapi": {"openevse": BoardModel()},
+    "safety": {
+        "cable": SafetyBoardModel(),
+        "socket": SafetyBoardModel(socket=True),
+        "ventilated": SafetyBoardModel(ventilation=True),
+        "single_contactor": SafetyBoardModel(contactors=(True, False, False)),
+    },
+}
+"""Models by kind and profile; the first profile of a kind is its default."""
+
+_NO_LOCK = "the simulated {} has no connector lock"
+_OPENEVSE_ABSENT = {"lock_blocked": _NO_LOCK.format("OpenEVSE board")}
+_SAFETY_ABSENT = {
+    "lock_blocked": _NO_LOCK.format("safety controller"),
+    "ground": "the simulated safety controller does not watch the supply's earth; pe_loss breaks the way to the car",
+    "protection_off": "no protection of the simulated safety controller can be switched off",
+}
+
+
+def board_model(kind: str, profile: str | None = None) -> AnyBoardModel:
+    """Return the model that the command line names. Raises: ValueError naming what is unknown."""
+    if kind not in PROFILES:
+        raise ValueError(f"unknown board {kind!r}; known: {', '.join(PROFILES)}")
+    models = PROFILES[kind]
+    if profile is None:
+        return next(iter(models.values()))
+    if profile not in models:
+        raise ValueError(f"board {kind} has no profile {profile!r}; known: {', '.join(models)}")
+    return models[profile]
+
+
+def make_board(world: EvseWorld, emit: Emit, model: AnyBoardModel) -> Board:
+    """Build the board of this model."""
+    match model:
+        case BoardModel():
+            return OpenEvseBoard(world, emit, model)
+        case SafetyBoardModel():
+            return SafetyBoard(world, emit, model)
+
+
+def kind_of(model: AnyBoardModel) -> str:
+    """Return the name of its kind: rapi, safety."""
+    return "rapi" if isinstance(model, BoardModel) else "safety"
+
+
+def absent_faults(model: AnyBoardModel) -> Mapping[str, str]:
+    """Return the fault kinds that this board cannot have, each with the reason."""
+    return _OPENEVSE_ABSENT if isinstance(model, BoardModel) else _SAFETY_ABSENT
+
+
+def agent_driver(model: AnyBoardModel) -> str:
+    """Return the name of the agent's driver for this board."""
+    return "openevse" if isinstance(model, BoardModel) else "safety"
+
+
+def has_socket(model: AnyBoardModel) -> bool:
+    """Tell whether the EVSE has a socket outlet, and not a cable of its own."""
+    return not isinstance(model, SafetyBoardModel) or model.socket
