@@ -3,17 +3,19 @@
 A reply counts only if unit, function and number of registers (of a write: its address too) are those of the request,
 and over TCP the transaction id; everything else on the line is dropped and counted. pymodbus's own search for a frame
 is not used: it gives up a good reply behind junk.
-Source: Modbus application protocol V1.1b3, 6.3, 6.4, 6.12, 7; serial line V1.02, 2.5.1; TCP/IP guide V1.0b, 3.1.3.
+Source: Modbus application protocol V1.1b3, 6.1-6.6, 6.12, 7; serial line V1.02, 2.5.1; TCP/IP guide V1.0b, 3.1.3.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 from pymodbus.framer import FramerRTU, FramerSocket
 from pymodbus.pdu import DecodePDU, ModbusPDU
+from pymodbus.pdu.bit_message import ReadCoilsRequest, ReadDiscreteInputsRequest, WriteSingleCoilRequest
 from pymodbus.pdu.register_message import (
     ReadHoldingRegistersRequest,
     ReadInputRegistersRequest,
     WriteMultipleRegistersRequest,
+    WriteSingleRegisterRequest,
 )
 
 from hal.api import BadFrameError
@@ -21,8 +23,15 @@ from hal.value import dataclass
 
 Framing = Literal["rtu", "tcp"]
 
-_READS = {3: ReadHoldingRegistersRequest, 4: ReadInputRegistersRequest}
-_WRITE = 16
+WRITE_COIL, WRITE_REGISTER, WRITE_REGISTERS = 5, 6, 16
+_READS: Final = {
+    1: ReadCoilsRequest,
+    2: ReadDiscreteInputsRequest,
+    3: ReadHoldingRegistersRequest,
+    4: ReadInputRegistersRequest,
+}
+_OF_BITS: Final = frozenset({1, 2})
+_COIL_ON: Final = 0xFF00
 _EXCEPTION_FLAG = 0x80
 _RTU_OVERHEAD = 3
 """Unit and two bytes of checksum."""
@@ -38,7 +47,7 @@ _MAX_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class ReadRequest:
-    """Read `count` registers from `address` on, with function 3 or 4. Raises: ValueError if that cannot be asked."""
+    """Read `count` bits (function 1, 2) or registers (3, 4) from `address` on. Raises: ValueError if that is not so."""
 
     unit: int
     function: int
@@ -53,12 +62,13 @@ class ReadRequest:
     @property
     def reply_head(self) -> bytes:
         """First bytes of the only PDU that answers this."""
-        return bytes([self.function, 2 * self.count])
+        size = (self.count + 7) // 8 if self.function in _OF_BITS else 2 * self.count
+        return bytes([self.function, size])
 
     @property
     def reply_size(self) -> int:
         """Bytes of that PDU."""
-        return 2 + 2 * self.count
+        return 2 + self.reply_head[1]
 
     def to_pdu(self, transaction_id: int) -> ModbusPDU:
         """Render for pymodbus."""
@@ -69,26 +79,35 @@ class ReadRequest:
 
 @dataclass(frozen=True, slots=True)
 class WriteRequest:
-    """Write registers from `address` on, with function 16. Raises: ValueError if that cannot be asked.
+    """Write registers from `address` on (function 16), one register (6) or one coil (5, word 0 or 1).
 
-    Function 6 is not used: its reply repeats the request, as an adapter that hears itself does.
+    The replies to 5 and 6 repeat the request, as an adapter that hears itself does: 16 is to be preferred.
+    Raises: ValueError if that cannot be asked.
     """
 
     unit: int
     address: int
     words: tuple[int, ...]
-    function: int = _WRITE
+    function: int = WRITE_REGISTERS
 
     def __post_init__(self) -> None:
-        in_range = 0 <= self.unit <= _MAX_UNIT and 1 <= len(self.words) <= _MAX_WRITTEN
-        are_words = all(0 <= word <= _LAST_WORD for word in self.words)
+        most = {WRITE_REGISTERS: _MAX_WRITTEN, WRITE_REGISTER: 1, WRITE_COIL: 1}.get(self.function, 0)
+        in_range = 0 <= self.unit <= _MAX_UNIT and 1 <= len(self.words) <= most
+        are_words = all(0 <= word <= (1 if self.function == WRITE_COIL else _LAST_WORD) for word in self.words)
         if not (in_range and are_words) or not 0 <= self.address <= _END_ADDRESS - len(self.words):
             raise ValueError(f"no such Modbus write: {self}")
 
     @property
+    def repeats_itself(self) -> bool:
+        """True if the reply is the same as the request."""
+        return self.function != WRITE_REGISTERS
+
+    @property
     def reply_head(self) -> bytes:
-        """The whole PDU that answers this: function, address and count."""
-        return bytes([self.function]) + self.address.to_bytes(2, "big") + len(self.words).to_bytes(2, "big")
+        """The whole PDU that answers this: function, address, and the count or the value."""
+        word = self.words[0] if self.repeats_itself else len(self.words)
+        word = word * _COIL_ON if self.function == WRITE_COIL else word
+        return bytes([self.function]) + self.address.to_bytes(2, "big") + word.to_bytes(2, "big")
 
     @property
     def reply_size(self) -> int:
@@ -97,9 +116,12 @@ class WriteRequest:
 
     def to_pdu(self, transaction_id: int) -> ModbusPDU:
         """Render for pymodbus."""
-        return WriteMultipleRegistersRequest(
-            address=self.address, registers=[*self.words], dev_id=self.unit, transaction_id=transaction_id
-        )
+        if self.function == WRITE_COIL:
+            return WriteSingleCoilRequest(
+                address=self.address, bits=[bool(self.words[0])], dev_id=self.unit, transaction_id=transaction_id
+            )
+        kind = WriteSingleRegisterRequest if self.repeats_itself else WriteMultipleRegistersRequest
+        return kind(address=self.address, registers=[*self.words], dev_id=self.unit, transaction_id=transaction_id)
 
 
 Request = ReadRequest | WriteRequest
@@ -107,7 +129,7 @@ Request = ReadRequest | WriteRequest
 
 @dataclass(frozen=True, slots=True)
 class Registers:
-    """Words that the device answered with; none to a write."""
+    """Words that the device answered with, bits as 0 or 1; none to a write."""
 
     words: tuple[int, ...]
 
@@ -127,9 +149,12 @@ class OutOfStepError(BadFrameError):
 
 
 class Exchange:
-    """One request on the wire and the search for its reply."""
+    """One request on the wire and the search for its reply.
 
-    def __init__(self, framing: Framing, request: Request, transaction_id: int) -> None:
+    `echoes` says that the line brings back what is sent. A write whose reply repeats it cannot find that out by itself.
+    """
+
+    def __init__(self, framing: Framing, request: Request, transaction_id: int, *, echoes: bool = False) -> None:
         self._request = request
         self._transaction_id = transaction_id
         self._decoder = DecodePDU(is_server=False)
@@ -139,6 +164,10 @@ class Exchange:
         self._received = 0
         self.frame = self._framer.buildFrame(request.to_pdu(transaction_id))
         """Bytes to send."""
+        self._is_its_own_reply = isinstance(request, WriteRequest) and request.repeats_itself
+        self._echo_may_come = echoes or not self._is_its_own_reply
+        self.echoed: bool | None = None
+        """Whether the line brought the request back; None while that cannot be told."""
         self.dropped = 0
         """Replies, or stretches of junk, that did not belong to the request."""
 
@@ -157,13 +186,17 @@ class Exchange:
 
     def _search_rtu(self) -> Reply | None:
         # An RS-485 adapter without echo suppression hears what it sends.
-        self._buffer = self._buffer.removeprefix(self.frame)
+        if self._echo_may_come and self._buffer.startswith(self.frame):
+            self._buffer = self._buffer[len(self.frame) :]
+            self._echo_may_come, self.echoed = False, True
         for start in range(len(self._buffer)):
             size = self._rtu_size(start)
             candidate = self._buffer[start : start + size]
             if size and len(candidate) == size and (pdu := self._framer.decode(candidate)[3]):
                 self.dropped += start > 0
                 self._buffer = b""
+                if self.echoed is None and not self._is_its_own_reply:
+                    self.echoed = False
                 return self._reply(pdu)
         return None
 
@@ -204,4 +237,8 @@ class Exchange:
             return None
         if message.isError():
             return Refused(message.exception_code)
-        return Registers(() if isinstance(self._request, WriteRequest) else tuple(message.registers))
+        if isinstance(self._request, WriteRequest):
+            return Registers(())
+        if self._request.function in _OF_BITS:
+            return Registers(tuple(int(bit) for bit in message.bits[: self._request.count]))
+        return Registers(tuple(message.registers))

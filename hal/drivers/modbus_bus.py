@@ -4,6 +4,9 @@ Rules kept here:
 * Input is flushed before each request; a reply must fit its request (`hal.codecs.modbus_frame`).
 * RTU replies carry no number, so a unit that missed its time is left alone as long again before it is asked anything;
   other units are served meanwhile.
+* An urgent write goes out before all that waits, also to a unit that missed its time: its reply names what was written
+  and is taken for no other. What is under way is left its time, since two at once are heard by nobody.
+* A unit that needs a rest between writes gets it (`set_write_gap`).
 * A lost port is reopened with back-off; while it is down, requests fail at once.
 Source: facts lessons 53-55; Modbus serial line V1.02, 2.5.1.1.
 """
@@ -69,6 +72,7 @@ class _Job:
     request: Request
     answer: "asyncio.Future[tuple[int, ...]]"
     attempts_left: int
+    urgent: bool = False
 
 
 class ModbusBus:
@@ -94,6 +98,9 @@ class ModbusBus:
         self._wake = asyncio.Event()
         self._errors: defaultdict[int, LinkErrors] = defaultdict(LinkErrors)
         self._left_alone_until_s: dict[int, float] = {}
+        self._write_gap_s: dict[int, float] = {}
+        self._written_s: dict[int, float] = {}
+        self._echoes = False
         self._last_byte_s = 0.0
         self._transaction_id = 0
         self._silent_requests = 0
@@ -106,6 +113,10 @@ class ModbusBus:
         """Errors counted for this unit so far."""
         return self._errors[unit]
 
+    def set_write_gap(self, unit: int, gap_s: float) -> None:
+        """Let this unit rest so long between two writes, s."""
+        self._write_gap_s[unit] = gap_s
+
     async def read_registers(self, unit: int, function: int, address: int, count: int) -> tuple[int, ...]:
         """Read registers. Raises: BusTimeoutError, BadFrameError, ModbusRefusedError, PortError."""
         return await self._ask(ReadRequest(unit, function, address, count), self._attempts)
@@ -116,12 +127,25 @@ class ModbusBus:
         """Write registers with function 16; a command that must not come twice is not repeatable. Raises: as reads."""
         await self._ask(WriteRequest(unit, address, words), self._attempts if is_repeatable else 1)
 
-    async def _ask(self, request: Request, attempts: int) -> tuple[int, ...]:
-        if self._down is not None:
-            raise PortError(self._down)
+    def submit(self, request: Request, *, attempts: int = 1, urgent: bool = False) -> "asyncio.Future[tuple[int, ...]]":
+        """Queue a request, an urgent one at the head; cancelling the future withdraws it if it has not gone out.
+
+        The future fails as reads do, but for waiting too long, which is the caller's to limit.
+        """
         answer: asyncio.Future[tuple[int, ...]] = asyncio.get_running_loop().create_future()
-        self._jobs.append(_Job(request, answer, attempts))
+        if self._down is not None:
+            answer.set_exception(PortError(self._down))
+            return answer
+        job = _Job(request, answer, attempts, urgent)
+        if urgent:
+            self._jobs.appendleft(job)
+        else:
+            self._jobs.append(job)
         self._wake.set()
+        return answer
+
+    async def _ask(self, request: Request, attempts: int) -> tuple[int, ...]:
+        answer = self.submit(request, attempts=attempts)
         try:
             async with asyncio.timeout(TURN_TIMEOUTS * self._timeout_s):
                 return await answer
@@ -201,7 +225,7 @@ class ModbusBus:
         while True:
             self._jobs = deque(job for job in self._jobs if not job.answer.done())
             now_s = loop.time()
-            starts_s = [self._left_alone_until_s.get(job.request.unit, now_s) for job in self._jobs]
+            starts_s = [self._start_s(job, now_s) for job in self._jobs]
             for job, start_s in zip(self._jobs, starts_s, strict=True):
                 if start_s <= now_s:
                     return job
@@ -210,11 +234,25 @@ class ModbusBus:
                 async with asyncio.timeout_at(min(starts_s, default=None)):
                     await self._wake.wait()
 
+    def _start_s(self, job: _Job, now_s: float) -> float:
+        """When this request may go out at the earliest."""
+        unit = job.request.unit
+        start_s = now_s if job.urgent else self._left_alone_until_s.get(unit, now_s)
+        if isinstance(job.request, WriteRequest) and unit in self._written_s:
+            start_s = max(start_s, self._written_s[unit] + self._write_gap_s.get(unit, 0.0))
+        return start_s
+
     async def _carry_out(self, request: Request) -> tuple[int, ...]:
         self._transaction_id = self._transaction_id % LAST_TRANSACTION_ID + 1
-        exchange = Exchange(self._framing, request, self._transaction_id)
-        reply = await self._exchange(exchange, request)
+        exchange = Exchange(self._framing, request, self._transaction_id, echoes=self._echoes)
+        try:
+            reply = await self._exchange(exchange, request)
+        finally:
+            if isinstance(request, WriteRequest):
+                self._written_s[request.unit] = asyncio.get_running_loop().time()
         self._came_back()
+        if exchange.echoed is not None:
+            self._echoes = exchange.echoed
         if exchange.dropped:
             self._count(request.unit, BadFrameError())
         if isinstance(reply, Refused):

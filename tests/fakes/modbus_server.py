@@ -8,7 +8,13 @@ from typing import Literal
 
 from pymodbus.framer import FramerRTU, FramerSocket
 from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
-from pymodbus.pdu.register_message import ReadHoldingRegistersResponse, ReadInputRegistersResponse
+from pymodbus.pdu.bit_message import WriteSingleCoilResponse
+from pymodbus.pdu.register_message import (
+    ReadHoldingRegistersResponse,
+    ReadInputRegistersResponse,
+    WriteMultipleRegistersResponse,
+    WriteSingleRegisterResponse,
+)
 
 from hal.api import PortError
 from hal.transports.port import Port
@@ -21,13 +27,15 @@ ILLEGAL_DATA_ADDRESS = 2
 
 
 class ModbusServer:
-    """Answers reads of `units[unit][address]`; `misbehave` changes the answers to come."""
+    """Answers reads of `units[unit][address]` and takes writes; `misbehave` changes the answers to come."""
 
     def __init__(self, port: Port, framing: Literal["rtu", "tcp"] = "rtu") -> None:
         self.units: dict[int, dict[int, int]] = {}
         self.asked: list[tuple[int, int, int, int]] = []
         """Unit, function, address and count of each request, in order."""
         self.asked_at_s: list[float] = []
+        self.written: list[tuple[int, int, tuple[int, ...]]] = []
+        """Unit, address and words of each write, in order."""
         self._port = port
         self._framer = (FramerRTU if framing == "rtu" else FramerSocket)(DecodePDU(is_server=True))
         self._misbehaviours: deque[Misbehaviour] = deque()
@@ -61,6 +69,8 @@ class ModbusServer:
 
     def reply(self, request: ModbusPDU) -> bytes:
         """Frame the honest answer."""
+        if request.function_code not in RESPONSES:
+            return self._write(request)
         registers = self.units[request.dev_id]
         wanted = range(request.address, request.address + request.count)
         if any(address not in registers for address in wanted):
@@ -68,6 +78,17 @@ class ModbusServer:
         return self.frame(
             RESPONSES[request.function_code](registers=[registers[address] for address in wanted]), request
         )
+
+    def _write(self, request: ModbusPDU) -> bytes:
+        words = tuple(request.registers) or tuple(int(bit) for bit in request.bits)
+        self.written.append((request.dev_id, request.address, words))
+        match request.function_code:
+            case 5:
+                return self.frame(WriteSingleCoilResponse(address=request.address, bits=request.bits), request)
+            case 6:
+                return self.frame(WriteSingleRegisterResponse(address=request.address, registers=[*words]), request)
+            case _:
+                return self.frame(WriteMultipleRegistersResponse(address=request.address, count=len(words)), request)
 
     def refusal(self, request: ModbusPDU, code: int) -> bytes:
         """Frame an exception."""

@@ -125,3 +125,45 @@ def test_a_write_is_confirmed_by_its_address_and_count_alone() -> None:
 def test_a_write_that_the_protocol_does_not_know_is_refused(field: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="no such Modbus write"):
         WriteRequest(**({"unit": 1, "address": 0, "words": (1, 2)} | field))
+
+
+def test_single_registers_and_coils_are_framed_as_the_specification_shows() -> None:
+    # Modbus application protocol V1.1b3, 6.5 and 6.6: output 173 on, register 2 set to 3
+    assert Exchange("tcp", WriteRequest(1, 0xAC, (1,), 5), 7).frame == bytes.fromhex("0007 0000 0006 01 05 00AC FF00")
+    assert Exchange("tcp", WriteRequest(1, 1, (3,), 6), 7).frame == bytes.fromhex("0007 0000 0006 01 06 0001 0003")
+
+
+def test_bits_are_read_lowest_first() -> None:
+    # V1.1b3, 6.1: outputs 20-38 are CD 6B 05
+    asked = Exchange("tcp", ReadRequest(1, 1, 0x13, 19), 7)
+    reply = asked.feed(bytes.fromhex("0007 0000 0006 01 01 03 CD6B05"))
+    assert reply == Registers((1, 0, 1, 1, 0, 0, 1, 1, 1, 1, 0, 1, 0, 1, 1, 0, 1, 0, 1))
+
+
+@pytest.mark.parametrize("other", ["0002 0003", "0001 0004"], ids=["address", "value"])
+def test_a_write_of_one_register_is_answered_by_its_own_address_and_value_only(other: str) -> None:
+    body, wrong = bytes.fromhex("01 06 0001 0003"), bytes.fromhex("01 06" + other)
+    asked = Exchange("rtu", WriteRequest(1, 1, (3,), 6), 7)
+    assert asked.feed(wrong + crc(wrong)) is None
+    assert asked.feed(body + crc(body)) == Registers(())
+    assert asked.dropped == 1
+
+
+def test_on_a_line_that_echoes_only_the_second_copy_of_a_write_is_its_reply() -> None:
+    asked = Exchange("rtu", WriteRequest(1, 1, (3,), 6), 7, echoes=True)
+    assert asked.feed(asked.frame) is None
+    assert asked.feed(asked.frame) == Registers(())
+
+
+def test_a_read_tells_whether_the_line_echoes() -> None:
+    body = bytes.fromhex("01 04 04 43660000")
+    quiet, echoing = exchange("rtu"), exchange("rtu")
+    quiet.feed(body + crc(body))
+    echoing.feed(RTU_REQUEST + body + crc(body))
+    assert (quiet.echoed, echoing.echoed) == (False, True)
+
+
+@pytest.mark.parametrize(("words", "function"), [((2,), 5), ((1, 2), 6), ((), 6), ((1,), 15), ((0x10000,), 6)])
+def test_a_write_that_no_device_could_carry_out_is_refused(words: tuple[int, ...], function: int) -> None:
+    with pytest.raises(ValueError, match="no such Modbus write"):
+        WriteRequest(1, 0, words, function)
