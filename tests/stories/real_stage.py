@@ -88,7 +88,7 @@ class RealStage:
 async def real_stage(plan: Plan, directory: Path) -> AsyncIterator[RealStage]:
     """Run bench and back-end as processes; the agent is not started."""
     toml = plan.link_toml + plan.toml
-    async with real_station(directory, version=plan.version, evses=plan.evses, toml=toml) as station:
+    async with real_station(directory, version=plan.version, evses=plan.evses, toml=toml, board=plan.board) as station:
         stage = RealStage(station)
         yield stage
         stage.check()

@@ -30,6 +30,8 @@ class Plan:
     link_toml: str = QUICK_LINK
     started: bool = True
     """The agent runs and is online when the story begins."""
+    board: str = "rapi"
+    """Kind of the boards, or kind and profile as in "safety:socket"."""
     hours: bool = False
     """Hours will pass: the virtual station polls and beats once a minute."""
 

@@ -29,15 +29,16 @@ def story(
     smoke: bool = False,
     hours: bool = False,
     cases: tuple[str, ...] = ("",),
+    boards: tuple[str, ...] = ("rapi",),
 ) -> Callable[[Tale], Test]:
-    """Play this story in every version, world and case; `smoke`: over real processes in `make test` as well.
+    """Play this story in every version, world, case and on every board.
 
-    `{case}` in `toml` is replaced by the case.
+    `smoke`: over real processes in `make test` as well. `{case}` in `toml` is replaced by the case.
     """
 
     def decorate(tale: Tale) -> Test:
-        def test(version: str, case: str, world: str, tmp_path: Path) -> None:
-            plan = Plan(version, evses, toml.replace("{case}", case), link_toml, started, hours)
+        def test(version: str, case: str, world: str, board: str, tmp_path: Path) -> None:
+            plan = Plan(version, evses, toml.replace("{case}", case), link_toml, started, board, hours)
             if world == "virtual":
                 run_virtual(_play(tale, case, plan, virtual_stage, tmp_path))
             else:
@@ -48,7 +49,7 @@ def story(
         test.__doc__ = tale.__doc__
         real = pytest.param("real") if smoke else pytest.param("real", marks=pytest.mark.slow)
         worlds = ["virtual"] if hours else ["virtual", real]
-        for name, values in (("world", worlds), ("case", cases), ("version", versions)):
+        for name, values in (("board", boards), ("world", worlds), ("case", cases), ("version", versions)):
             test = pytest.mark.parametrize(name, values)(test)
         return test
 

@@ -122,6 +122,7 @@ async def virtual_stage(plan: Plan, directory: Path) -> AsyncIterator[VirtualSta
         directory,
         version=plan.version,
         evses=plan.evses,
+        board=plan.board,
         extra_toml=plan.link_toml + plan.toml,
         timing=loosely() if plan.hours else None,
         poll_interval_s=10.0 if plan.hours else 1.0,
