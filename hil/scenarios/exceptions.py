@@ -1,0 +1,23 @@
+"""Limits that a board cannot meet by its nature: recorded with value and reason, never silently (value).
+
+Only timing, only of these scenarios on this board; whatever else misses its limit is red.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+_DEBOUNCE: Final = (
+    "OpenEVSE's firmware debounces the pilot for 250 ms before it acts (307 to 355 ms, as it did in simavr)"
+)
+_OWN_TIMING: Final = "OpenEVSE's firmware times the pause itself and opens 3.0 s after the PWM has ended"
+
+EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
+    ("CP-04", "rapi"): _DEBOUNCE,
+    ("CP-05", "rapi"): _DEBOUNCE,
+    ("CP-08", "rapi"): _OWN_TIMING,
+    ("CP-13", "rapi"): _DEBOUNCE,
+    ("CP-16", "rapi"): _DEBOUNCE,
+    ("CP-18", "rapi"): _DEBOUNCE,
+    ("CP-20", "rapi"): _DEBOUNCE,
+}
+"""(scenario, board) to the reason. Source: facts rapi_openevse, measured reaction."""
