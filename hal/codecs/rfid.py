@@ -1,13 +1,17 @@
-"""UID lines of a card reader: bytes to UIDs (rule).
+"""UIDs of cards: how they are written, which of them count, and the lines in which simple readers send them (rule).
 
-A reader sends one UID in hexadecimal per line; case, byte order and length differ by reader, so they are settings.
-Source: facts: lessons_and_rules 1.8 (77).
+Case, byte order and length differ by reader, so they are settings. Source: facts: lessons_and_rules 1.8 (77).
 """
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
 from hal.value import dataclass
 
+DEBOUNCE_S: Final = 2.0
+"""Absence after which the same card counts again. Source: facts: bench_scenarios RF-01."""
+AT_ONCE_S: Final = 0.4
+"""A card this soon after another is held together with it: nobody changes cards faster."""
 MAX_LINE_BYTES: Final = 64
 _LINE_ENDS: Final = b"\r\n\x00\x02\x03"
 """CR, LF; NUL and the STX/ETX that some readers put around a UID."""
@@ -23,6 +27,33 @@ class UidFormat:
     """`lsb`: the reader sends the last byte first; it is turned round."""
     lengths: tuple[int, ...] = (4, 7, 10)
     """Bytes that a UID may have."""
+
+    def write(self, raw: bytes) -> str | None:
+        """Write the bytes as the reader sent them; None if no UID has so many."""
+        if len(raw) not in self.lengths:
+            return None
+        text = (raw[::-1] if self.byte_order == "lsb" else raw).hex()
+        return text.upper() if self.case == "upper" else text
+
+
+class CardDebounce:
+    """Of the cards that a reader sees, tells the one that counts: a card once while it is held, one of several."""
+
+    def __init__(self, debounce_s: float = DEBOUNCE_S) -> None:
+        self._debounce_s = debounce_s
+        self._seen_s: dict[str, float] = {}
+
+    def counts(self, uids: Sequence[str], now_s: float) -> str | None:
+        """Take what is seen now; returns the UID that was presented by this, if any."""
+        self._seen_s = {uid: at_s for uid, at_s in self._seen_s.items() if now_s - at_s < self._debounce_s}
+        presented = None
+        for uid in uids:
+            held = uid in self._seen_s
+            beside = any(now_s - at_s < AT_ONCE_S for at_s in self._seen_s.values())
+            self._seen_s[uid] = now_s
+            if not held and not beside:
+                presented = uid
+        return presented
 
 
 class UidDecoder:
@@ -59,11 +90,10 @@ class UidDecoder:
         if not line.strip():
             return None
         raw = None if too_long else _raw_uid(line)
-        if raw is None or len(raw) not in self._format.lengths:
+        uid = None if raw is None else self._format.write(raw)
+        if uid is None:
             self.bad_lines += 1
-            return None
-        text = (raw[::-1] if self._format.byte_order == "lsb" else raw).hex()
-        return text.upper() if self._format.case == "upper" else text
+        return uid
 
 
 def _raw_uid(line: bytes) -> bytes | None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hal.codecs.rfid import MAX_LINE_BYTES, UidDecoder, UidFormat
+from hal.codecs.rfid import AT_ONCE_S, DEBOUNCE_S, MAX_LINE_BYTES, CardDebounce, UidDecoder, UidFormat
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,35 @@ def test_no_bytes_crash_the_decoder_or_fill_it(data: bytes) -> None:
     decoder.feed(data)
     assert len(decoder._line) <= MAX_LINE_BYTES
     assert decoder.feed(b"\n04A2B3C4\n")[-1] == "04A2B3C4"
+
+
+def test_card_held_for_long_counts_once() -> None:
+    debounce = CardDebounce()
+    assert [debounce.counts(["A"], at_s / 10) for at_s in range(200)] == ["A"] + 199 * [None]
+
+
+def test_same_card_counts_again_after_the_debounce_and_not_before() -> None:
+    debounce = CardDebounce()
+    assert debounce.counts(["A"], 0) == "A"
+    assert debounce.counts(["A"], DEBOUNCE_S - 0.01) is None
+    assert debounce.counts(["A"], 2 * DEBOUNCE_S) == "A"
+
+
+def test_cards_at_once_are_one_token_also_when_they_take_turns() -> None:
+    debounce = CardDebounce()
+    assert debounce.counts(["A", "B"], 0) == "A"
+    told = [debounce.counts([uid], step * 0.2) for step, uid in enumerate("ABABABBBBBBBBBBB", start=1)]
+    assert told == 16 * [None]
+
+
+def test_card_that_shows_another_random_uid_each_time_is_one_token() -> None:
+    debounce = CardDebounce()
+    told = [debounce.counts([f"08{step:06X}"], step * 0.2) for step in range(50)]
+    assert told[0] == "08000000"
+    assert not any(told[1:])
+
+
+def test_next_driver_s_card_counts_without_waiting_for_the_debounce() -> None:
+    debounce = CardDebounce()
+    debounce.counts(["A"], 0)
+    assert debounce.counts(["B"], AT_ONCE_S) == "B"
