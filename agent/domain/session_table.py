@@ -101,7 +101,9 @@ TABLE: Final[tuple[Row, ...]] = (
     # In CHARGING: the EV went C-B-C faster than the contactor's feedback came.
     Row("power_turned_off", (S.SUSPENDED_EV, S.CHARGING), None, do=("permit",)),
     *_recover("power_turned_off"),
-    Row("power_turned_on", (*RESTING, S.OPENING, S.READING_METER, S.FAULTED), None, do=("forbid_unauthorized",)),
+    Row("power_turned_on", (*RESTING, S.OPENING, S.FAULTED), None, do=("forbid_unauthorized",)),
+    # The opening was taken back: what is read now is not the end of it.
+    Row("power_turned_on", (S.READING_METER,), None, do=("forbid_unauthorized", "miss_reading")),
     Row("power_turned_on", (S.SUSPENDED_EVSE,), None, do=("forbid_stopped",)),
     # The meter.
     *_rest("meter_sampled", (S.READING_METER,), when=("is_final_reading",), do=("end_authorization",)),

@@ -66,7 +66,10 @@ class OpenEvseState:
         self.contactor_closed = None
 
     def observe(self, evse: EvseState, pilot: EvseState, vflags: VFlags, at_s: float) -> list[BoardEvent]:
-        """Take one `$AT` or `$GS`, keep the fault, and tell what changed of pilot and contactor."""
+        """Take one `$AT` or `$GS`, keep the fault, and tell what changed of pilot and contactor.
+
+        A welded contactor counts as closed for as long as the fault stands: a `PowerOff` told before is taken back.
+        """
         connected = VFlags.EV_CONNECTED in vflags
         self.elapsed_s = plug_in_elapsed_s(self.elapsed_s, vflags)
         self._keep_fault(self._fault(evse, connected=connected), f"board state {evse:02X}")
@@ -75,7 +78,8 @@ class OpenEvseState:
         if state is not None and state is not self.pilot:
             self.pilot = state
             events.append(PilotChanged(state, at_s))
-        closed = VFlags.RELAY_CLOSED in vflags
+        # The flag tells the relay's drive. Mains sensed behind it, 1 s after it let go, shows that it did not open.
+        closed = VFlags.RELAY_CLOSED in vflags or self.fault is Fault.CONTACTOR_WELDED
         if closed is not self.contactor_closed:
             self.contactor_closed = closed
             events.append(PowerOn(at_s) if closed else PowerOff(at_s))

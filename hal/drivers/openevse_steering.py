@@ -340,8 +340,8 @@ class Steering:
         self.wanted.open_by_s = math.inf
         if not self.wanted.opening:
             self._begin_opening()
-            return []
-        self._faults.stand(Fault.CONTACTOR_UNCONFIRMED, "no feedback of an open contactor after $FD")
+        elif self.board.fault is not Fault.CONTACTOR_WELDED:  # which says more
+            self._faults.stand(Fault.CONTACTOR_UNCONFIRMED, "no feedback of an open contactor after $FD")
         return self._changed_faults(now_s)
 
     def _judge(self, identity: Identity) -> None:

@@ -226,6 +226,19 @@ def test_an_opening_that_is_never_confirmed_ends_flagged_and_faulted_until_it_is
     assert rig.stands(S.FINISHING)
 
 
+def test_an_opening_that_is_taken_back_while_the_meter_is_read_ends_flagged_and_keeps_the_plug_locked() -> None:
+    rig = SessionRig(rules=SessionRules(has_lock=True)).authorized()
+    rig.feed(ev.LockMoved(locked=True), ev.EvRequestedPower(), ev.PowerTurnedOn())
+    rig.feed(stop(), ev.EvStoppedRequestingPower(), ev.PowerTurnedOff())
+    assert rig.stands(S.READING_METER)
+    back = rig.feed(ev.PowerTurnedOn(), ev.FaultAppeared(Fault.CONTACTOR_WELDED))
+    assert of(act.ForbidPower, back)
+    after = rig.read_meter(2100)
+    assert not ended(rig).register_confirmed
+    assert not of(act.UnlockConnector, after)
+    assert not rig.session.is_contactor_open()
+
+
 def test_a_silent_meter_ends_the_session_with_the_last_register_flagged() -> None:
     rig = SessionRig().charging()
     rig.read_meter(1500)

@@ -95,6 +95,21 @@ def test_contactor_is_told_from_the_relay_flag_once_per_change() -> None:
     assert PowerOn(4.0) in board.observe(EvseState.C, EvseState.C, CLOSED, 4.0)
 
 
+def test_a_welded_contactor_counts_as_closed_until_the_board_finds_it_well() -> None:
+    """An opening is believed from feedback; here that is the mains sensed behind the relay, not its drive."""
+    board = OpenEvseState()
+    board.observe(EvseState.C, EvseState.C, CLOSED, 1.0)
+    assert PowerOff(2.0) in board.observe(EvseState.C, EvseState.C, CONNECTED, 2.0)
+    assert PowerOn(3.0) in board.observe(EvseState.STUCK_RELAY, EvseState.C, CONNECTED, 3.0)
+    assert not board.has_opened_by_itself
+    for state, vflags in ((EvseState.SLEEPING, CONNECTED), (EvseState.DISABLED, NONE)):
+        board.observe(state, EvseState.B, vflags, 4.0)
+        assert board.contactor_closed is True
+        assert not board.is_off_and_open
+    board.forget()
+    assert PowerOff(5.0) in board.observe(EvseState.A, EvseState.A, NONE, 5.0)
+
+
 @pytest.mark.parametrize(
     ("code", "fault"),
     [

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from hal.api import (
+    BoardConnected,
     Fault,
     FaultCleared,
     FaultRaised,
@@ -192,7 +193,7 @@ async def test_trap_8_fault_of_the_board_opens_and_is_told_and_clears_after_unpl
 
 @virtual
 async def test_welded_contactor_is_raised_when_the_board_has_found_it_and_stands() -> None:
-    """Its relay flag is the relay's drive: the opening is told before the board has looked behind the contacts."""
+    """Its relay flag is the relay's drive: an opening told before the board looked behind the contacts is taken back."""
     async with bench() as made:
         start = await charging(made)
         made.world.set_wiring(Wiring.WELDED, present=True)
@@ -200,6 +201,24 @@ async def test_welded_contactor_is_raised_when_the_board_has_found_it_and_stands
         await asyncio.sleep(60)
         faults = [event for event in made.events[start:] if isinstance(event, FaultRaised | FaultCleared)]
         assert [(type(event), event.fault) for event in faults] == [(FaultRaised, Fault.CONTACTOR_WELDED)]
+        power = [event for event in made.events[start:] if isinstance(event, PowerOn | PowerOff)]
+        assert [type(event) for event in power][-2:] == [PowerOff, PowerOn]
+        assert power[-1].at_s - power[-2].at_s <= 1.5, "RL-01"
+
+
+@virtual
+async def test_a_board_found_welded_is_not_told_as_open() -> None:
+    async with bench() as made:
+        await charging(made)
+        made.world.set_wiring(Wiring.WELDED, present=True)
+        made.driver.forbid_power(ForbidReason.STOPPED)
+        await made.expect(FaultRaised, lambda event: event.fault is Fault.CONTACTOR_WELDED)
+        start = len(made.events)
+        made.far.cut()
+        await asyncio.sleep(10)
+        made.far.mend()
+        connected = await made.expect(BoardConnected, since=start)
+        assert connected.status.contactor_closed is True
 
 
 @virtual
