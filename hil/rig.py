@@ -176,10 +176,17 @@ class Rig:
     # ------------------------------------------------------------------ common beginnings
 
     async def ready(self) -> None:
-        """Start the agent and wait until every EVSE was told Available."""
+        """Start the agent and wait until every EVSE was told Available and shows steady +12 V."""
         await self.agent.start()
         for evse in range(1, self.plan.evses + 1):
             await self.csms.told("Available", evse, since=0.0, within_s=BOOT_LIMIT_S)
+            await self.idle(evse)
+
+    async def idle(self, evse: int = 1) -> None:
+        """Wait for state A with steady +12 V (X1), which a board may show a moment after it was set up."""
+        if self.probe.sees("pilot_state"):
+            await self.until(lambda state: state["pilot_state"] == "A", "state A", evse=evse)
+            await self.until(lambda state: state["pilot_output"] == "steady_12v", "steady +12 V", evse=evse)
 
     async def authorized(self, evse: int = 1, token: str = CARD) -> None:
         """Plugged in or not: authorise by card, or from the back-end on a bench without a reader."""

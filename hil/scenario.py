@@ -57,7 +57,7 @@ def scenario(
 
         functools.update_wrapper(played, function)  # pytest reads the parameters of what is wrapped
         setattr(played, MARK, about)
-        return played
+        return played  # type: ignore[return-value]  # pytest gives `rig` by its name
 
     return mark
 

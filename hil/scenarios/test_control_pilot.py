@@ -20,9 +20,8 @@ async def test_power_up_without_a_car(rig: Rig) -> None:
     await rig.power.cut()
     powered_t = await rig.power.on()
     await rig.agent.start()
-    await rig.seen("pilot_state", state="A")
-    await rig.seen("duty", output="steady_12v")
     told = await rig.csms.told("Available")
+    await rig.idle()
     rig.measure_span("ready for a car", powered_t, told["t"], BOOT_S, "ours, CP-01")
     assert not rig.events("contactor", closed=True), "no power"
 
