@@ -10,7 +10,7 @@ from functools import partial
 
 from transitions import Machine
 
-from agent.clock import Clock
+from agent.clock import Clock, boot_id
 from agent.config import AgentConfig
 from agent.csms.adapter import Adapter
 from agent.csms.client import CsmsClient
@@ -171,6 +171,7 @@ class Agent:
             connection_timeout_s=self.device_model.integer("TxCtrlr", "EVConnectionTimeOut"),
             free_vend=free if authorization.free_vend else None,
             resume_after_power_loss=self._config.recovery.resume_after_power_loss,
+            boot_id=boot_id(),
         )
 
     def _adapter(self, version: str) -> Adapter:

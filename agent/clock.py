@@ -4,8 +4,10 @@ The agent may not set the system's clock, so time learnt from a back-end is kept
 """
 
 import asyncio
+import uuid
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from pathlib import Path
+from typing import Final, Protocol
 
 from hal.value import dataclass
 
@@ -16,6 +18,17 @@ class Instant:
 
     monotonic_s: float
     utc: datetime
+
+
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+
+
+def boot_id() -> str:
+    """Name this boot of the computer, as long as which monotonic times can be compared; unique if it has no name."""
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return str(uuid.uuid4())
 
 
 class Clock(Protocol):

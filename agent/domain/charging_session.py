@@ -35,7 +35,7 @@ from agent.domain.session_context import METER_FAULTS, SessionContext, SessionRu
 from agent.domain.session_machine import TRIGGERS
 from agent.domain.session_state import SessionState
 from agent.domain.session_table import ENDING
-from agent.domain.transaction import Cause, SessionView, TransactionRecorder, TransactionState
+from agent.domain.transaction import Cause, SessionView, Sighting, TransactionRecorder, TransactionState
 from agent.domain.unauthorised_energy import UnauthorisedEnergyWatch
 from agent.domain.vocabulary import ChargingState, StoppedReason, TriggerReason
 from hal.api import Fault, ForbidReason
@@ -158,11 +158,12 @@ class ChargingSession(SessionContext):
     def _judge(self, event: ev.BoardAnswered) -> Verdict | None:
         """Decide whether an open transaction goes on; None if there is none or it is ending anyway."""
         restored, self._restored = self._restored, None
+        resume = self.rules.resume_after_power_loss
         if self.state is SessionState.UNKNOWN and restored is not None:
-            return judge_restart(restored, event, resume=self.rules.resume_after_power_loss)
+            return judge_restart(restored, event, Sighting(self.rules.boot_id, self._now.monotonic_s), resume=resume)
         if self.recorder.state is None or self.state in ENDING:
             return None
-        return judge_return(self.recorder.state, event, resume=self.rules.resume_after_power_loss)
+        return judge_return(self.recorder.state, event, resume=resume)
 
     def _note_contactor(self, *, closed: bool, now: Instant) -> None:
         self.contactor_closed = closed
@@ -217,9 +218,8 @@ class ChargingSession(SessionContext):
         self.faults[fault] = detail
         self._cause = Cause(TriggerReason.ABNORMAL_CONDITION)
         if fault in METER_FAULTS and self.recorder.register_wh is None:
-            self.recorder.register_wh = (
-                self._watch.accounted_wh
-            )  # a silent meter delays nothing: from where it was left
+            # A silent meter delays nothing: from where it was left.
+            self.recorder.register_wh = self._watch.accounted_wh
 
     def _watch_register(self, *, starting: bool = False) -> None:
         register_wh = self.recorder.register_wh

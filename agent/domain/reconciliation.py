@@ -9,10 +9,13 @@ from decimal import Decimal
 from typing import Final
 
 from agent.domain.events import BoardAnswered
-from agent.domain.transaction import Cause, TransactionState
+from agent.domain.transaction import Cause, Sighting, TransactionState
 from agent.domain.vocabulary import StoppedReason, TriggerReason
 from hal.value import dataclass
 
+MAX_ABSENCE_S: Final = 15.0
+"""Nobody pulls a cable and plugs another car in within this time; for boards that count no plug-ins. The state of an
+open transaction is stored every 5 s, so a restart within 10 s is covered (bench scenario LI-02)."""
 MAX_RESET_S: Final = 5.0
 """A board that is back within this time has reset (watchdog), it was not dark; the car cannot have been exchanged."""
 
@@ -50,11 +53,20 @@ def _proves_same_plug_in(state: TransactionState, event: BoardAnswered) -> bool:
     return event.plugged and event.plug_in.continues(state.plug_in)
 
 
-def judge_restart(state: TransactionState, event: BoardAnswered, *, resume: bool) -> Verdict:
+def _was_seen_just_now(state: TransactionState, event: BoardAnswered, now: Sighting) -> bool:
+    """Tell whether a board without counters still has the car that was there a moment ago."""
+    if state.plug_in is not None or event.plug_in is not None or state.seen is None or not event.plugged:
+        return False
+    absence_s = now.seconds_since(state.seen)
+    return absence_s is not None and absence_s <= MAX_ABSENCE_S
+
+
+def judge_restart(state: TransactionState, event: BoardAnswered, now: Sighting, *, resume: bool) -> Verdict:
     """Judge a transaction that this process found in the store."""
     if event.restarted and not (resume and event.plugged):
         return _power_loss(state, event)
-    if not event.restarted and not _proves_same_plug_in(state, event):
+    proven = event.restarted or _proves_same_plug_in(state, event) or _was_seen_just_now(state, event, now)
+    if not proven:
         return _unplugged(state)
     return _CONTINUES if state.ending is None else Verdict(continues=False, cause=state.ending, same_plug_in=True)
 

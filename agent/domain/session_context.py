@@ -31,6 +31,8 @@ class SessionRules:
     free_vend: IdToken | None = None
     has_lock: bool = False
     resume_after_power_loss: bool = False
+    boot_id: str = ""
+    """Names this boot of the computer."""
     unauthorised_threshold_wh: Decimal = Decimal(20)
 
 

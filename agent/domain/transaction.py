@@ -44,6 +44,18 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
+class Sighting:
+    """A moment of this boot of the computer: comparable across restarts of the agent, not across reboots."""
+
+    boot_id: str
+    monotonic_s: float
+
+    def seconds_since(self, before: "Sighting") -> float | None:
+        """Seconds from `before` to this; None if the computer was restarted in between."""
+        return self.monotonic_s - before.monotonic_s if self.boot_id == before.boot_id else None
+
+
+@dataclass(frozen=True, slots=True)
 class TransactionState:
     """An open transaction as it is stored: all that a restarted agent needs to go on with it or to end it."""
 
@@ -64,6 +76,8 @@ class TransactionState:
     plug_in: PlugInCounter | None = None
     offered_current_a: float = 0.0
     """What the board was last told to offer, A: the share of the supply it may still hold."""
+    seen: Sighting | None = None
+    """When its car was last known to be connected, as of the last time this was stored."""
     ending: Cause | None = None
     """Why it is being ended: a stop once accepted is not forgotten, whatever happens before its car lets go."""
 
@@ -128,6 +142,11 @@ class TransactionRecorder:
             self.register_wh = reading.energy_import_wh
         if self.state is not None and is_ours and self.billable_until_wh is None:
             self.state = replace(self.state, last_register_wh=self.register_wh, last_sample_at=reading.at)
+
+    def seen(self, boot_id: str, monotonic_s: float) -> None:
+        """Note that the car of the open transaction is connected at this moment."""
+        if self.state is not None:
+            self.state = replace(self.state, seen=Sighting(boot_id, monotonic_s))
 
     def plug_in_counted(self, counter: PlugInCounter) -> None:
         """Remember the board's proof of this plug-in."""

@@ -12,13 +12,14 @@ from agent.domain.facts import TransactionEnded, TransactionStarted, Transaction
 from agent.domain.reconciliation import MAX_RESET_S, judge_restart, judge_return
 from agent.domain.session_context import SessionRules
 from agent.domain.session_state import SessionState as S
-from agent.domain.transaction import Cause, TransactionState
+from agent.domain.transaction import Cause, Sighting, TransactionState
 from agent.domain.unauthorised_energy import UnauthorisedEnergyWatch
 from agent.domain.vocabulary import ChargingState, StoppedReason, TriggerReason, TxPoint
 from hal.api import Fault, ForbidReason, PlugInCounter
 from tests.agent.domain.session_rig import DRIVER, SessionRig, answered, assert_told_whole, counter, ended, of
 
 AT = datetime(2026, 5, 1, tzinfo=UTC)
+NOW = Sighting("boot-1", 1000.0)
 BEFORE = counter(100, 5000, 60)
 SAME = counter(150, 5000, 90)
 RESTARTED = counter(10, 5100, 5)
@@ -58,12 +59,12 @@ def open_state(plug_in: PlugInCounter | None = BEFORE, *, stops: tuple[TxPoint, 
 def test_after_a_restart_only_proof_lets_a_transaction_go_on(
     event: ev.BoardAnswered, state: TransactionState, continues: bool
 ) -> None:
-    assert judge_restart(state, event, resume=False).continues == continues
+    assert judge_restart(state, event, NOW, resume=False).continues == continues
 
 
 def test_resuming_after_darkness_is_a_configuration_and_needs_the_plug() -> None:
-    assert judge_restart(open_state(), answered(plugged=True, restarted=True), resume=True).continues
-    assert not judge_restart(open_state(), answered(plugged=False, restarted=True), resume=True).continues
+    assert judge_restart(open_state(), answered(plugged=True, restarted=True), NOW, resume=True).continues
+    assert not judge_restart(open_state(), answered(plugged=False, restarted=True), NOW, resume=True).continues
 
 
 @pytest.mark.parametrize(
@@ -87,9 +88,13 @@ def test_a_board_that_was_away_lets_a_transaction_go_on_unless_it_shows_another_
 
 
 def test_energy_since_a_board_started_by_itself_is_not_billed() -> None:
-    verdict = judge_restart(open_state(), answered(plugged=True, restarted=True, plug_in=counter(5, 9)), resume=False)
+    verdict = judge_restart(
+        open_state(), answered(plugged=True, restarted=True, plug_in=counter(5, 9)), NOW, resume=False
+    )
     assert verdict.billable_until_wh == 1500
-    clean = judge_restart(open_state(), answered(plugged=True, restarted=True, plug_in=counter(0, 9)), resume=False)
+    clean = judge_restart(
+        open_state(), answered(plugged=True, restarted=True, plug_in=counter(0, 9)), NOW, resume=False
+    )
     assert clean.billable_until_wh is None
 
 
@@ -203,3 +208,26 @@ def test_what_a_bill_covers_is_not_found_again() -> None:
     assert watch.accounted_wh is None
     watch.account(Decimal(2000))
     assert watch.look(Decimal(2010), AT, contactor_open=True) is None
+
+
+@pytest.mark.parametrize(
+    ("seen", "event", "continues"),
+    [
+        (Sighting("boot-1", 990.0), answered(plugged=True, plug_in=None), True),
+        (Sighting("boot-1", 984.0), answered(plugged=True, plug_in=None), False),
+        (Sighting("boot-0", 999.0), answered(plugged=True, plug_in=None), False),
+        (Sighting("boot-1", 990.0), answered(plugged=False, plug_in=None), False),
+        (Sighting("boot-1", 990.0), answered(plugged=True, plug_in=FURTHER), False),
+        (Sighting("boot-1", 990.0), answered(plugged=True, plug_in=None, restarted=True), False),
+    ],
+)
+def test_a_board_without_counters_keeps_a_car_that_was_seen_just_before_the_restart(
+    seen: Sighting, event: ev.BoardAnswered, continues: bool
+) -> None:
+    state = replace(open_state(None), seen=seen)
+    assert judge_restart(state, event, NOW, resume=False).continues == continues
+
+
+def test_a_board_with_counters_is_believed_by_its_counters_alone() -> None:
+    state = replace(open_state(BEFORE), seen=Sighting("boot-1", 999.0))
+    assert not judge_restart(state, answered(plugged=True, plug_in=None), NOW, resume=False).continues

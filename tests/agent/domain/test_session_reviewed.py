@@ -6,6 +6,7 @@ from agent.domain import events as ev
 from agent.domain.facts import TransactionEnded, TransactionStarted
 from agent.domain.reconciliation import judge_restart
 from agent.domain.session_state import SessionState as S
+from agent.domain.transaction import Sighting
 from agent.domain.vocabulary import StoppedReason, TxPoint
 from hal.api import Fault
 from tests.agent.domain.session_rig import SessionRig, answered, assert_told_whole, of, stop
@@ -70,5 +71,5 @@ def test_after_darkness_a_board_that_counts_nothing_leaves_later_energy_off_the_
     rig = SessionRig().charging()
     state = rig.session.recorder.state
     assert state is not None
-    verdict = judge_restart(state, answered(plugged=True, restarted=True), resume=False)
+    verdict = judge_restart(state, answered(plugged=True, restarted=True), Sighting("boot-1", 0.0), resume=False)
     assert verdict.billable_until_wh == state.last_register_wh
