@@ -70,6 +70,7 @@ class MeterModel:
     map_name: str = "eastron_sdm630"
     unit: int = 1
     framing: Framing = "rtu"
+    serial_number: str = "PL000001"
 
 
 class EvseBench:
@@ -82,7 +83,9 @@ class EvseBench:
         self.board_model = board if board is not None else board_model("rapi")
         self.board = make_board(self.world, emit, self.board_model)
         self.vehicle = Vehicle(self.world)
-        self.meter = SimulatedMeter(meter_model.map_name, meter_model.unit, meter_model.framing)
+        self.meter = SimulatedMeter(
+            meter_model.map_name, meter_model.unit, meter_model.framing, serial_number=meter_model.serial_number
+        )
         self.meter.set_source(self._meter_values)
         self.indicator = IndicatorSimulator(emit)
         self.board_line = DeviceLine(self.board)
@@ -111,6 +114,8 @@ class EvseBench:
             self.board.power_on()
         else:
             self.board.power_off()
+            if self.meter.signing is not None:
+                self.meter.signing.power_off()
             self.world.change(supplied=False)
 
     def describe(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ A kind that this hardware cannot have is refused by name.
 from collections.abc import Callable
 
 from hil.boards import AnyBoardModel, absent_faults
+from hil.devices.iskra_signing import SigningBlock
 from hil.devices.modbus_meter import MeterMode
 from hil.devices.openevse_board import OpenEvseBoard
 from hil.devices.openevse_board_values import Setting
@@ -86,6 +87,28 @@ def _board_reset(evse: EvseBench, on: bool) -> None:  # noqa: FBT001
         evse.board.reset()
 
 
+def _signing(change: Callable[[SigningBlock, bool], None]) -> Switch:
+    def switch(evse: EvseBench, on: bool) -> None:  # noqa: FBT001
+        if evse.meter.signing is not None:
+            change(evse.meter.signing, on)
+        elif on:
+            raise ValueError("this meter signs nothing; use the map iskra_wm3m4c")
+
+    return switch
+
+
+def _meter_exchanged(signing: SigningBlock, on: bool) -> None:  # noqa: FBT001
+    signing.exchange(on=on)
+
+
+def _signer_fails(signing: SigningBlock, on: bool) -> None:  # noqa: FBT001
+    signing.fails = on
+
+
+def _signer_silent(signing: SigningBlock, on: bool) -> None:  # noqa: FBT001
+    signing.is_silent = on
+
+
 def _line_noise(evse: EvseBench, on: bool) -> None:  # noqa: FBT001
     evse.board_line.noisy = on
 
@@ -114,5 +137,8 @@ _OTHERS: dict[str, Switch] = {
     "line_noise": _line_noise,
     "cable_pulled": _cable_pulled,
     "protection_off": _protection_off,
+    "meter_exchanged": _signing(_meter_exchanged),
+    "signer_fails": _signing(_signer_fails),
+    "signer_silent": _signing(_signer_silent),
 }
 ALL_KINDS = (*sorted(WIRING_KINDS), *sorted(METER_KINDS), *sorted(_OTHERS))

@@ -17,6 +17,7 @@ from pymodbus.exceptions import ModbusException
 from pymodbus.framer import FramerRTU, FramerSocket
 from pymodbus.pdu import DecodePDU
 
+from hil.devices.iskra_signing import SigningBlock
 from hil.devices.meter_registers import MeterValues, load_simulated_registers
 
 Framing = Literal["rtu", "tcp"]
@@ -25,11 +26,14 @@ ILLEGAL_FUNCTION = 1
 ILLEGAL_DATA_ADDRESS = 2
 ILLEGAL_DATA_VALUE = 3
 READ_FUNCTIONS = (3, 4)
+READ_INPUT = 4
 READ_REQUEST_SIZE = 5
 MAX_BUFFERED = 300
 MBAP_SIZE = 7
 DEFAULT_DELAY_S = 2.0
 GARBAGE_SIZE = 40
+SIGNING_MAPS = frozenset({"iskra_wm3m4c"})
+"""Models whose signing block is simulated."""
 
 
 class MeterMode(Enum):
@@ -59,7 +63,15 @@ class Request:
 class SimulatedMeter:
     """One meter of the model `map_name` at `unit`; replies leave through `output`."""
 
-    def __init__(self, map_name: str, unit: int = 1, framing: Framing = "rtu", *, seed: int = 0) -> None:
+    def __init__(
+        self,
+        map_name: str,
+        unit: int = 1,
+        framing: Framing = "rtu",
+        *,
+        seed: int = 0,
+        serial_number: str = "PL000001",
+    ) -> None:
         self.registers = load_simulated_registers(map_name)
         self.unit = unit
         self.framing = framing
@@ -71,6 +83,10 @@ class SimulatedMeter:
         self._source: Callable[[], MeterValues] = lambda: MeterValues(Decimal(0))
         self._reader = RequestReader(framing)
         self._random = random.Random(seed)
+        self.signing: SigningBlock | None = None
+        """What signs, where the model can."""
+        if map_name in SIGNING_MAPS:
+            self.signing = SigningBlock(serial_number, lambda: self._source().energy_import_wh)
 
     def set_source(self, source: Callable[[], MeterValues]) -> None:
         """Ask this for the values each time a request is answered."""
@@ -84,7 +100,8 @@ class SimulatedMeter:
                 self._respond(request)
 
     def _respond(self, request: Request) -> None:
-        if self.mode is MeterMode.SILENT:
+        signing = self.signing if request.pdu[0] != READ_INPUT else None
+        if self.mode is MeterMode.SILENT or (signing is not None and signing.is_silent):
             return
         if self.mode is MeterMode.GARBAGE:
             self.output(self._random.randbytes(self._random.randint(1, GARBAGE_SIZE)))
@@ -98,6 +115,8 @@ class SimulatedMeter:
 
     def _answer(self, pdu: bytes) -> bytes:
         function = pdu[0]
+        if self.signing is not None and function != READ_INPUT:
+            return self.signing.answer(pdu)
         if function != self.registers.function:
             return bytes([function | 0x80, ILLEGAL_FUNCTION])
         if len(pdu) != READ_REQUEST_SIZE:
@@ -106,6 +125,8 @@ class SimulatedMeter:
         if not 1 <= count <= self.registers.max_registers:
             return bytes([function | 0x80, ILLEGAL_DATA_VALUE])
         image = self.registers.image(self._values())
+        if self.signing is not None:
+            image |= self.signing.serial_registers()
         if any(register not in image for register in range(address, address + count)):
             return bytes([function | 0x80, ILLEGAL_DATA_ADDRESS])
         words = [image[register] for register in range(address, address + count)]
