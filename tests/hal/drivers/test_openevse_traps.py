@@ -193,7 +193,7 @@ async def test_trap_8_fault_of_the_board_opens_and_is_told_and_clears_after_unpl
 
 @virtual
 async def test_welded_contactor_is_raised_when_the_board_has_found_it_and_stands() -> None:
-    """Its relay flag is the relay's drive: an opening told before the board looked behind the contacts is taken back."""
+    """Its relay flag is the drive: an opening told before the board looked behind the contacts is taken back."""
     async with bench() as made:
         start = await charging(made)
         made.world.set_wiring(Wiring.WELDED, present=True)
