@@ -6,9 +6,12 @@ READY := $(VENV)/.ready
 OCPP ?= 2.0.1
 KEEP ?=
 BENCH ?=
-NOT_BUILT := hil deb image boot-test boot-test-long pics
+HIL := -p hil.plugin hil/scenarios $(patsubst %,--bench %,$(sort $(wildcard hil/benches/*.toml)))
+HIL += -n 4 --dist loadgroup --junitxml build/hil/junit.xml
+HIL_REPORT := python -m hil.report build/hil/results build/hil/report.html
+NOT_BUILT := deb image boot-test boot-test-long pics
 
-.PHONY: help venv check format test test-slow demo bench schema diagram lock clean $(NOT_BUILT)
+.PHONY: help venv check format test test-slow demo bench hil hil-quick schema diagram lock clean $(NOT_BUILT)
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -35,6 +38,12 @@ demo: $(READY) ## one charging session, live; OCPP=1.6 or 2.0.1; KEEP=1 leaves i
 
 bench: $(READY) ## benchmarks: a table and a JSON file; BENCH=--quick: fewer and shorter runs
 	$(BIN)/python -m tests.benchmarks $(BENCH)
+
+hil: $(READY) ## every scenario on every bench of hil/benches; verdicts and plots in build/hil/report.html
+	rm -rf build/hil; $(BIN)/pytest $(HIL); played=$$?; $(BIN)/$(HIL_REPORT) && exit $$played
+
+hil-quick: $(READY) ## each scenario on one bench, and the same report
+	rm -rf build/hil; $(BIN)/pytest $(HIL) --bench-quick; played=$$?; $(BIN)/$(HIL_REPORT) && exit $$played
 
 schema: $(READY) ## write docs/agent-config.schema.json
 	$(BIN)/python -m agent.config_check > docs/agent-config.schema.json
