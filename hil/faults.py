@@ -28,7 +28,7 @@ WIRING_KINDS = {
     "welded": Wiring.WELDED,
     "fails_to_close": Wiring.FAILS_TO_CLOSE,
     "rcd_ac": Wiring.RESIDUAL_CURRENT,
-    "rcd_dc": Wiring.RESIDUAL_CURRENT,
+    "rcd_dc": Wiring.RESIDUAL_DC,
     "rcd_self_test": Wiring.SELF_TEST_FAILS,
     "over_temperature": Wiring.HOT,
 }

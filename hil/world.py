@@ -16,6 +16,7 @@ from typing import Any
 from hil.current_ramp import NO_CURRENT, CurrentRamp
 
 NOMINAL_VOLTAGE_V = 230.0
+MAX_PHASES = 3
 WATT_SECONDS_PER_WH = 3600
 ENERGY_STEP_WH = Decimal("0.000001")
 GENERATOR_V, SOURCE_OHM, DIODE_DROP_V = 12.0, 1000.0, 0.7
@@ -71,6 +72,9 @@ class Wiring(Enum):
     FAILS_TO_CLOSE_3 = "fails_to_close_3"
     AUXILIARY_BOUNCES = "auxiliary_bounces"
     RESIDUAL_CURRENT = "residual_current"
+    """Alternating, above 30 mA."""
+    RESIDUAL_DC = "residual_dc"
+    """Smooth direct current, above 6 mA."""
     HOT = "over_temperature"
 
 
@@ -122,6 +126,8 @@ class EvseWorld:
     """What the vehicle takes per phase if it is given power."""
     phases: int = 3
     """Phases that the vehicle uses."""
+    lost_phases: int = 0
+    """Phases that the supply has lost, from L3 downwards."""
     wiring: set[Wiring] = field(default_factory=set)
     listeners: list[Callable[[], None]] = field(default_factory=list)
     _noise: random.Random = field(default_factory=lambda: random.Random(0))
@@ -162,8 +168,14 @@ class EvseWorld:
 
     @property
     def phases_supplied(self) -> int:
-        """Phases that the vehicle uses and that are switched through."""
-        return min(self.phases, 1) if self.further_relays_driven and not self.is_closed(2) else self.phases
+        """Phases that the vehicle uses, that the supply has and that are switched through."""
+        phases = min(self.phases, MAX_PHASES - self.lost_phases)
+        return min(phases, 1) if self.further_relays_driven and not self.is_closed(2) else phases
+
+    @property
+    def residual_current_flows(self) -> bool:
+        """True while a residual current of either kind flows behind the contactor."""
+        return self.live and bool(self.wiring & {Wiring.RESIDUAL_CURRENT, Wiring.RESIDUAL_DC})
 
     @property
     def live(self) -> bool:

@@ -7,13 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hil.devices.openevse_board_control import ChargeControl
+from hil.devices.openevse_board_temperature import temperature_c
 from hil.devices.openevse_board_values import ABSENT_SENSOR, FEATURES, MIN_CURRENT_A, BoardModel, Eeprom, VFlag
 from hil.devices.rapi_framing import RapiCommand
-from hil.world import EvseWorld, PilotKind, Wiring
-
-NORMAL_TEMPERATURE = 250
-HOT_TEMPERATURE = 750
-"""Tenths of a degree Celsius."""
+from hil.world import EvseWorld, PilotKind
 
 Reply = tuple[bool, str]
 OK: Reply = (True, "")
@@ -107,8 +104,9 @@ class RapiCommands:
         return True, self.model.mcu_id.decode("latin-1")
 
     def _temperatures(self, _: tuple[str, ...]) -> Reply:
-        hot = Wiring.HOT in self.world.wiring
-        return True, f"{HOT_TEMPERATURE if hot else NORMAL_TEMPERATURE} {ABSENT_SENSOR} {ABSENT_SENSOR}"
+        enclosure_c = temperature_c(self.world)
+        shown = ABSENT_SENSOR if enclosure_c is None else round(enclosure_c * 10)
+        return True, f"{shown} {ABSENT_SENSOR} {ABSENT_SENSOR}"
 
     def _state(self, _: tuple[str, ...]) -> Reply:
         control = self.control

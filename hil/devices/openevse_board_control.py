@@ -11,6 +11,7 @@ from hil.devices.openevse_board_counters import PlugInCounters
 from hil.devices.openevse_board_heartbeat import Heartbeat
 from hil.devices.openevse_board_limits import PlugInLimits
 from hil.devices.openevse_board_pilot import BoardPilot
+from hil.devices.openevse_board_temperature import is_hot
 from hil.devices.openevse_board_values import (
     CLEARED_BY_UNPLUGGING,
     MAX_COUNTER,
@@ -183,12 +184,12 @@ class ChargeControl:
 
     def _watch_protection(self) -> None:
         wiring = self._world.wiring
-        if Wiring.RESIDUAL_CURRENT in wiring and self._world.live:
+        if self._world.residual_current_flows:
             self.flags |= VFlag.GFI_TRIPPED
             self._eeprom.write(gfi_trips=min(self._eeprom.gfi_trips + 1, MAX_COUNTER))
             self._fault(State.GFCI)
             return
-        hot = Wiring.HOT in wiring and not self._off(Setting.TEMPERATURE_OFF)
+        hot = is_hot(self._world) and not self._off(Setting.TEMPERATURE_OFF)
         if hot and "hot" not in self._timers:
             self._timers.after("hot", self._time.over_temperature_open_s, lambda: self._fault(State.OVER_TEMPERATURE))
             self._drive(PilotKind.STEADY)
@@ -288,7 +289,7 @@ class ChargeControl:
         self._unplugged_clears()
 
     def _unplugged_clears(self) -> None:
-        if self._latched is State.OVER_TEMPERATURE and Wiring.HOT in self._world.wiring:
+        if self._latched is State.OVER_TEMPERATURE and is_hot(self._world):
             return
         self._latched = None
         if self.state in CLEARED_BY_UNPLUGGING:

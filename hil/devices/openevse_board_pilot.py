@@ -15,6 +15,8 @@ MEASURED_DUTY_FACTOR = 0.9975
 """26.60 % for 16 A instead of 26.67 %."""
 DIODE_LIMIT_V = -10.0
 SHORT_LIMIT_V = 1.0
+BORDERS_V = ((10.5, State.A), (7.5, State.B), (4.5, State.C))
+"""Half-way between the nominal levels, without hysteresis; the firmware's own numbers are not in the facts."""
 
 
 class BoardPilot:
@@ -56,12 +58,14 @@ class BoardPilot:
 
     def _sense(self) -> State | None:
         high_v, low_v = self._world.pilot_voltage_v
-        if high_v < 0:
+        if self._world.output.kind is PilotKind.NEGATIVE:
             return None
+        # Of 100 samples it takes the extremes (open_evse 8.2.3, `ReadPilot`), so that noise widens what it sees.
+        high_v, low_v = high_v + self._world.pilot_noise_v, low_v - self._world.pilot_noise_v
         pwm = self._world.output.kind is PilotKind.PWM
         if pwm and low_v > DIODE_LIMIT_V and not self._eeprom.flags & Setting.DIODE_OFF:
             return State.DIODE
-        return {12.0: State.A, 9.0: State.B, 6.0: State.C}.get(high_v, State.VENT)
+        return next((state for border_v, state in BORDERS_V if high_v >= border_v), State.VENT)
 
     def _reaction_s(self, seen: State) -> float:
         if self._world.pilot_voltage_v[0] < SHORT_LIMIT_V:

@@ -56,7 +56,7 @@ class SafetyRcm:
     @property
     def sees_residual_current(self) -> bool:
         """True while a residual current flows."""
-        return Wiring.RESIDUAL_CURRENT in self._world.wiring and self._world.live
+        return self._world.residual_current_flows
 
     def _end_test(self) -> None:
         self.tested = Wiring.SELF_TEST_FAILS not in self._world.wiring

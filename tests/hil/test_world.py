@@ -122,3 +122,15 @@ def test_vehicle_with_resistors_of_its_own_survives_a_restart_of_the_bench() -> 
         assert world.load_ohm == {PilotLoad.B: 1870.0, PilotLoad.C: 683.0}
 
     virtual(story)
+
+
+def test_a_phase_that_the_supply_has_lost_carries_nothing() -> None:
+    async def story(world: EvseWorld, _: object) -> None:
+        world.change(relay_driven=True, load=PilotLoad.C, draw=CurrentRamp(world.loop.time(), 16.0, 16.0, 1.0))
+        assert (world.phases_supplied, world.power_w) == (3, 11040)
+        world.change(lost_phases=1)
+        assert (world.phases_supplied, world.power_w) == (2, 7360)
+        world.change(phases=1)
+        assert world.phases_supplied == 1
+
+    virtual(story)

@@ -98,7 +98,7 @@ def test_noise_disturbs_some_chunks_and_silence_is_total_without_supply() -> Non
 
 
 def test_tcp_meters_are_written_with_host_and_port(tmp_path_factory: pytest.TempPathFactory) -> None:
-    plan = StationPlan(tmp_path_factory.mktemp("bench"), 1, "eastron_sdm630", "ws://x/", ("1.6",), (1502,))
+    plan = StationPlan(tmp_path_factory.mktemp("bench"), 1, "eastron_sdm630", "ws://x/", ("1.6",), tcp_ports=(1502,))
     text = agent_toml(plan)
     assert 'host = "127.0.0.1"\ntcp_port = 1502\n' in text
     assert "security_profile = 0" in text
