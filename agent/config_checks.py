@@ -1,7 +1,7 @@
 """Rules between keys: what one key demands of another."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
@@ -28,6 +28,10 @@ _BOARD_KEYS = {
     ),
 }
 """Keys that only boards of this driver have."""
+
+
+_READER_KEYS = {"line": ("token_type",), "pn532": ("poll_interval_s",)}
+"""Keys that only readers of this driver have; a PN532 reads ISO 14443 and nothing else here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +139,7 @@ def _check_evses(config: AgentConfig, refuse: _Refuse) -> None:
 
 def _check_board(index: int, evse: EvseConfig, written: Tree, refuse: _Refuse) -> None:
     board, path = evse.board, ("evse", index, "board")
-    present = written["evse"][index]["board"]
-    for driver, keys in _BOARD_KEYS.items():
-        for key in keys:
-            if driver != board.driver and key in present:
-                refuse((*path, key), f"no such key: it is of driver {driver!r}, and this board's is {board.driver!r}")
+    _check_keys_of_driver(_BOARD_KEYS, board.driver, (path, written["evse"][index]["board"]), refuse)
     for key in ("firmware_min", "firmware_max"):
         if not _VERSION.fullmatch(getattr(board, key)):
             refuse((*path, key), "a version of three numbers up to 255, such as 0.3.1")
@@ -158,9 +158,22 @@ def _check_meter(index: int, evse: EvseConfig, refuse: _Refuse) -> None:
         refuse(("evse", index, "meter", "port"), "either port (serial) or host (TCP)")
 
 
+def _check_keys_of_driver(
+    keys_of: Mapping[str, tuple[str, ...]], driver: str, table: tuple[KeyPath, Tree], refuse: _Refuse
+) -> None:
+    path, present = table
+    device = next(part for part in reversed(path) if isinstance(part, str))
+    for owner, keys in keys_of.items():
+        for key in keys:
+            if owner != driver and key in present:
+                refuse((*path, key), f"no such key: it is of driver {owner!r}, and this {device}'s is {driver!r}")
+
+
 def _check_readers(config: AgentConfig, refuse: _Refuse) -> None:
     known = {evse.id for evse in config.evse}
     for index, reader in enumerate(config.reader):
+        written = config.sources.values["reader"][index]
+        _check_keys_of_driver(_READER_KEYS, reader.driver, (("reader", index), written), refuse)
         if not known.issuperset(reader.evses):
             refuse(("reader", index, "evses"), f"ids of configured EVSEs (1 to {len(known)})")
 

@@ -204,9 +204,12 @@ class EvseConfig:
 class ReaderConfig:
     """An RFID reader."""
 
-    driver: str = setting(Choice("line"), "protocol of the reader: one UID per line")
+    driver: str = setting(Choice("line", "pn532"), "protocol of the reader: one UID per line, or a PN532 (HSU)")
     port: Path = setting(FilePath(), "serial device")
-    baudrate: int = setting(_BAUDRATES, "line speed, bit/s", default=9600)
+    baudrate: int | None = setting(
+        _BAUDRATES, "line speed, bit/s; absent = 9600 for line, 115200 for pn532", default=None
+    )
+    poll_interval_s: float = setting(Number(0.05, 1, "s"), "time between looks for a card, s", default=0.2)
     evses: tuple[int, ...] = setting(Listing(Number(1, 99, whole=True)), "EVSEs it serves; empty = all", default=())
     uid_case: str = setting(Choice("upper", "lower"), "case in which the UID is reported", default="upper")
     byte_order: str = setting(Choice("msb", "lsb"), "byte order in which the reader sends", default="msb")
@@ -214,6 +217,11 @@ class ReaderConfig:
         Listing(Number(1, 18, "bytes", whole=True), min_items=1), "accepted UID lengths, bytes", default=(4, 7, 10)
     )
     token_type: str = setting(Choice("ISO14443", "ISO15693"), "what the reader reads", default="ISO14443")
+
+    @property
+    def line_baudrate(self) -> int:
+        """Line speed, bit/s."""
+        return self.baudrate or (115_200 if self.driver == "pn532" else 9600)
 
 
 @settings

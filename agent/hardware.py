@@ -21,6 +21,7 @@ from hal.board import (
     line_indicator,
     line_reader,
     openevse_board,
+    pn532_reader,
     safety_board,
 )
 from hal.panel import Indicator, RfidReader
@@ -171,5 +172,7 @@ def _reader(reader: ReaderConfig, all_ids: tuple[int, ...], open_line: OpenLine)
         uid_lengths=reader.uid_lengths,
         token_type=reader.token_type,
     )
-    port = open_line(SerialLine(reader.port, reader.baudrate))
+    port = open_line(SerialLine(reader.port, reader.line_baudrate))
+    if reader.driver == "pn532":
+        return ReaderHardware(pn532_reader(port, settings, reader.poll_interval_s), reader.evses or all_ids)
     return ReaderHardware(line_reader(port, settings), reader.evses or all_ids)

@@ -150,7 +150,7 @@ class MeterBuses:
 
 @dataclass(frozen=True, slots=True)
 class UidSettings:
-    """How a line reader writes its UIDs."""
+    """How a UID is written, and what kind of card a line reader reads."""
 
     lower_case: bool = False
     reversed_bytes: bool = False
@@ -169,6 +169,19 @@ def line_reader(port: Port, settings: UidSettings) -> RfidReader:
         uid_lengths=settings.uid_lengths,
         token_type=settings.token_type,
     )
+
+
+def pn532_reader(port: Port, settings: UidSettings, poll_interval_s: float) -> RfidReader:
+    """Build the driver of a reader with a PN532; it reads ISO 14443 type A."""
+    from hal.codecs.rfid import UidFormat  # noqa: PLC0415 - only what is configured is imported
+    from hal.drivers.pn532_reader import Pn532Reader  # noqa: PLC0415
+
+    uid_format = UidFormat(
+        case="lower" if settings.lower_case else "upper",
+        byte_order="lsb" if settings.reversed_bytes else "msb",
+        lengths=settings.uid_lengths,
+    )
+    return Pn532Reader(port, uid_format, poll_interval_s=poll_interval_s)
 
 
 def line_indicator(port: Port) -> Indicator:

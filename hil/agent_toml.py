@@ -22,6 +22,7 @@ class StationPlan:
     ocpp_versions: tuple[str, ...]
     board_driver: str = "openevse"
     has_socket: bool = True
+    reader_driver: str = "line"
     tcp_ports: tuple[int, ...] = ()
     """Ports of the meters, EVSE 1 first; empty for serial meters."""
 
@@ -34,7 +35,7 @@ def agent_toml(plan: StationPlan) -> str:
         _table("[authorization]", {"connection_timeout_s": 60}),
         _table("[firmware]", {"installer": "simulated"}),
         *(_evse(plan, number) for number in range(1, plan.evses + 1)),
-        _table("[[reader]]", {"driver": "line", "port": str(plan.directory / "reader1"), "evses": _numbers(plan)}),
+        _table("[[reader]]", _reader(plan)),
     ]
     return "\n".join(parts)
 
@@ -62,6 +63,10 @@ def _csms(plan: StationPlan) -> dict[str, Scalar]:
     if any(version.startswith("2") for version in plan.ocpp_versions):
         return {**fields, "security_profile": 1, "password": BENCH_PASSWORD}
     return {**fields, "security_profile": 0}
+
+
+def _reader(plan: StationPlan) -> dict[str, Scalar]:
+    return {"driver": plan.reader_driver, "port": str(plan.directory / "reader1"), "evses": _numbers(plan)}
 
 
 def _evse(plan: StationPlan, number: int) -> str:

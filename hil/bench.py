@@ -6,14 +6,15 @@ events with monotonic time.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from hil.boards import AnyBoardModel, kind_of
-from hil.devices.rfid_reader import RfidReaderSimulator
 from hil.devices.vehicle import VehicleModel
 from hil.evse_bench import DeviceLine, EvseBench, MeterModel
 from hil.faults import kinds_of, switch_for
+from hil.readers import reader_simulator
 from hil.world import Emit, PilotLoad
 
 Result = dict[str, Any]
@@ -27,14 +28,24 @@ class Bench:
     """Simulated hardware of one station; must be made on a running event loop."""
 
     def __init__(
-        self, evses: int = 1, board: AnyBoardModel | None = None, meter_model: MeterModel | None = None
+        self,
+        evses: int = 1,
+        board: AnyBoardModel | None = None,
+        meter_model: MeterModel | None = None,
+        *,
+        reader: str = "line",
     ) -> None:
+        """Raises: ValueError for a kind of reader that there is not."""
         self._loop = asyncio.get_running_loop()
         self.subscribers: list[Callable[[Result], None]] = []
         self.cable_changed: Callable[[int], None] = lambda _evse: None
         """Called with the EVSE whose board cable was pulled or put back."""
-        self.evses = {number: EvseBench(self._emitter(number), board, meter_model) for number in range(1, evses + 1)}
-        self.reader = RfidReaderSimulator()
+        meter = meter_model or MeterModel()
+        self.evses = {
+            number: EvseBench(self._emitter(number), board, replace(meter, serial_number=f"PL{number:06}"))
+            for number in range(1, evses + 1)
+        }
+        self.reader = reader_simulator(reader)
         self.reader_line = DeviceLine(self.reader)
         self.supplied = False
 
@@ -76,13 +87,14 @@ class Bench:
             raise BenchError(f"there is no reader {reader}; the bench has reader 1")
         for evse in evses or ():
             self._evse(evse)
-        if card_type not in {"ISO14443", "ISO15693"}:
-            raise BenchError(f"token type must be ISO14443 or ISO15693, not {card_type!r}")
+        if card_type not in self.reader.card_types:
+            known = " or ".join(sorted(self.reader.card_types))
+            raise BenchError(f"token type must be {known}, not {card_type!r}")
         try:
-            line = self.reader.present(token)
+            shown = self.reader.present(token)
         except ValueError:
-            raise BenchError("token must be an even number of hexadecimal digits") from None
-        self._emit(None, "swipe", {"reader": reader, "bytes": len(line)})
+            raise BenchError(f"token must be {self.reader.uid_rule}") from None
+        self._emit(None, "swipe", {"reader": reader, "bytes": len(shown)})
         return {}
 
     def fault(self, evse: int, kind: str) -> Result:
@@ -123,6 +135,8 @@ class Bench:
 
     def power_on(self) -> Result:
         """Give the whole bench its supply."""
+        if not self.supplied:
+            self.reader.restart()
         self.supplied = self.reader_line.powered = True
         for bench in self.evses.values():
             bench.supply(on=True)
@@ -165,12 +179,11 @@ class Bench:
 
     def _switch(self, evse: int, kind: str, *, on: bool) -> Result:
         bench = self._evse(evse)
+        pulled = bench.cable_pulled
         try:
-            switch = switch_for(kind, bench.board_model)
+            switch_for(kind, bench.board_model)(bench, on)
         except ValueError as error:
             raise BenchError(str(error)) from None
-        pulled = bench.cable_pulled
-        switch(bench, on)
         if bench.cable_pulled != pulled:
             self.cable_changed(evse)
         return {}

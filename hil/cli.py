@@ -17,6 +17,7 @@ DEFAULT_DIRECTORY = Path("bench")
 CONTROL_FILE = "control.sock"
 KNOWN_VERSIONS = ("1.6", "2.0.1")
 KNOWN_BOARDS = ("rapi", "safety")
+KNOWN_READERS = ("line", "pn532")
 LAZY_COMMANDS = {
     "csms": ("hil.csms.cli", "serve the bench CSMS"),
     "demo": ("hil.demo", "play one charging session with separate processes"),
@@ -49,6 +50,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--board-profile", metavar="NAME", help="variant of the board; an unknown one names the known")
     parser.add_argument("--meter", default="eastron_sdm630", metavar="MAP", help="register map of the meters")
     parser.add_argument("--meter-transport", choices=("rtu", "tcp"), default="rtu", help="how the meters are reached")
+    parser.add_argument("--reader", choices=KNOWN_READERS, default="line", help="protocol of the card reader")
     parser.add_argument("--dir", type=Path, default=DEFAULT_DIRECTORY, help="where the lines are linked")
     parser.add_argument("--control", type=Path, metavar="SOCKET", help="control socket (default DIR/control.sock)")
     parser.add_argument("--csms-url", default="ws://127.0.0.1:9000/", help="back-end written into agent.toml")
@@ -97,6 +99,7 @@ def _serve(args: argparse.Namespace) -> int:
         meter_framing=args.meter_transport,
         board=args.board,
         board_profile=args.board_profile,
+        reader=args.reader,
         overwrite=args.overwrite,
     )
     try:

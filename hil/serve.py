@@ -41,6 +41,7 @@ class ServeOptions:
     meter_framing: Framing = "rtu"
     board: str = "rapi"
     board_profile: str | None = None
+    reader: str = "line"
     overwrite: bool = False
 
 
@@ -52,7 +53,8 @@ async def serve(options: ServeOptions) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     board = board_model(options.board, options.board_profile)
-    bench = Bench(options.evses, board, MeterModel(options.meter_map, framing=options.meter_framing))
+    meter = MeterModel(options.meter_map, framing=options.meter_framing)
+    bench = Bench(options.evses, board, meter, reader=options.reader)
     served = _ServedBench(bench, options)
     control = ControlSocket(bench, Control(bench, stop.set), options.control)
     try:
@@ -165,6 +167,7 @@ class _ServedBench:
             ocpp_versions=self._options.ocpp_versions,
             board_driver=agent_driver(board),
             has_socket=has_socket(board),
+            reader_driver=self._options.reader,
             tcp_ports=tuple(line.port for line in self._tcp.values()),
         )
         path.write_text(agent_toml(plan), "utf-8")

@@ -10,7 +10,7 @@ from hal.value import dataclass
 
 DEBOUNCE_S: Final = 2.0
 """Absence after which the same card counts again. Source: facts: bench_scenarios RF-01."""
-AT_ONCE_S: Final = 0.4
+AT_ONCE_S: Final = 0.3
 """A card this soon after another is held together with it: nobody changes cards faster."""
 MAX_LINE_BYTES: Final = 64
 _LINE_ENDS: Final = b"\r\n\x00\x02\x03"
@@ -39,8 +39,9 @@ class UidFormat:
 class CardDebounce:
     """Of the cards that a reader sees, tells the one that counts: a card once while it is held, one of several."""
 
-    def __init__(self, debounce_s: float = DEBOUNCE_S) -> None:
+    def __init__(self, debounce_s: float = DEBOUNCE_S, at_once_s: float = AT_ONCE_S) -> None:
         self._debounce_s = debounce_s
+        self._at_once_s = at_once_s
         self._seen_s: dict[str, float] = {}
 
     def counts(self, uids: Sequence[str], now_s: float) -> str | None:
@@ -49,7 +50,7 @@ class CardDebounce:
         presented = None
         for uid in uids:
             held = uid in self._seen_s
-            beside = any(now_s - at_s < AT_ONCE_S for at_s in self._seen_s.values())
+            beside = any(now_s - at_s < self._at_once_s for at_s in self._seen_s.values())
             self._seen_s[uid] = now_s
             if not held and not beside:
                 presented = uid

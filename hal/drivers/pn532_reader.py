@@ -30,7 +30,7 @@ from hal.codecs.pn532 import (
     limit_retries,
     targets,
 )
-from hal.codecs.rfid import DEBOUNCE_S, CardDebounce, UidFormat
+from hal.codecs.rfid import AT_ONCE_S, DEBOUNCE_S, CardDebounce, UidFormat
 from hal.panel import CardPresented
 from hal.transports.port import Port
 
@@ -41,6 +41,8 @@ OPEN_TIMEOUT_S: Final = 10.0
 REPLY_TIMEOUT_S: Final = 0.5
 """From command to response; a listing without a card takes some 30 ms with the retries asked for here."""
 ATTEMPTS: Final = 3
+LOOKS_AT_ONCE: Final = 2
+"""Cards that answer in turns, and a card with random UIDs, show themselves within so many looks."""
 PASSIVE_ACTIVATION_RETRIES: Final = 1
 FIRST_RETRY_S: Final = 0.2
 LONGEST_RETRY_S: Final = 5.0
@@ -60,7 +62,7 @@ class Pn532Reader:
         self._port = port
         self._format = uid_format or UidFormat()
         self._poll_interval_s = poll_interval_s
-        self._debounce = CardDebounce(debounce_s)
+        self._debounce = CardDebounce(debounce_s, max(AT_ONCE_S, LOOKS_AT_ONCE * poll_interval_s))
         self._decoder = FrameDecoder(READER_TO_HOST)
         self._state = ""
         """What was logged last."""

@@ -24,7 +24,7 @@ from hal.codecs.pn532 import (
     response,
 )
 
-HOLD_S = 0.6
+HOLD_S = 0.4
 """How long somebody holds a card to the reader."""
 ANSWER_S = 0.002
 LISTING_TRY_S = 0.005
@@ -48,6 +48,9 @@ class ReaderFirmware:
 
 class Pn532Simulator:
     """One reader; `output` carries its bytes."""
+
+    uid_rule = "the 8, 14 or 20 hexadecimal digits of a type A card's UID"
+    card_types = frozenset({"ISO14443"})
 
     def __init__(self, firmware: ReaderFirmware = ReaderFirmware()) -> None:
         self.output: Callable[[bytes], None] = lambda _data: None

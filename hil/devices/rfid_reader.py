@@ -17,6 +17,9 @@ class ReaderFormat:
 class RfidReaderSimulator:
     """One reader; `output` carries its bytes."""
 
+    uid_rule = "an even number of hexadecimal digits"
+    card_types = frozenset({"ISO14443", "ISO15693"})
+
     def __init__(self, line_format: ReaderFormat = ReaderFormat()) -> None:
         self.output: Callable[[bytes], None] = lambda _data: None
         self._format = line_format
@@ -34,3 +37,6 @@ class RfidReaderSimulator:
 
     def receive(self, data: bytes) -> None:
         """Ignore what is sent to it, as such readers do."""
+
+    def restart(self) -> None:
+        """Have nothing to forget when the supply comes back."""

@@ -124,3 +124,13 @@ def test_a_safety_controller_is_built_with_its_sequences_from_the_configuration(
     assert isinstance(board, SequencedBoard)
     assert (board.sequences.values.wake_up_after_s, board.sequences.values.phase_dead_time_s) == (45.0, 20.0)
     assert board.phase_refusal(1) is None
+
+
+def test_a_pn532_is_opened_at_its_own_speed_unless_another_is_configured(tmp_path: Path) -> None:
+    readers = '[[reader]]\ndriver = "pn532"\nport = "/dev/r1"\n[[reader]]\ndriver = "line"\nport = "/dev/r2"\n'
+    readers += '[[reader]]\ndriver = "pn532"\nport = "/dev/r3"\nbaudrate = 9600\n'
+    lines = opened_lines(installed(tmp_path, readers))
+    speeds = (115_200, 9600, 9600)
+    assert [line for line in lines if "/dev/r" in str(line)] == [
+        SerialLine(Path(f"/dev/r{number}"), speed) for number, speed in enumerate(speeds, start=1)
+    ]

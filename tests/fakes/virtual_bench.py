@@ -40,9 +40,10 @@ async def virtual_bench(
     board_model: AnyBoardModel | None = None,
     meter_model: MeterModel | None = None,
     powered: bool = True,
+    reader: str = "line",
 ) -> AsyncIterator[VirtualLines]:
     """Make a bench on the running loop, powered unless told otherwise."""
-    lines = VirtualLines(Bench(evses, board_model, meter_model))
+    lines = VirtualLines(Bench(evses, board_model, meter_model, reader=reader))
     lines.bench.cable_changed = lines.cable_changed
     tasks: list[asyncio.Task[None]] = []
     for number, evse in lines.bench.evses.items():

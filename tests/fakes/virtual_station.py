@@ -147,6 +147,7 @@ async def virtual_station(
     timing: EvseTiming | None = None,
     poll_interval_s: float = 1.0,
     started: bool = True,
+    reader: str = "line",
 ) -> AsyncIterator[VirtualStation]:
     """Make everything on the running (virtual) loop; the agent runs unless told otherwise.
 
@@ -156,11 +157,12 @@ async def virtual_station(
     model = board_model if board_model is not None else model_of(kind, profile or None)
     clock = VirtualClock()
     csms = BenchCsms(clock=lambda: clock.now().utc)
-    async with virtual_bench(evses=evses, board_model=model) as lines:
+    async with virtual_bench(evses=evses, board_model=model, reader=reader) as lines:
         plan = StationPlan(
             *(directory, evses, "eastron_sdm630", "ws://csms", (version,)),
             board_driver=agent_driver(model),
             has_socket=has_socket(model),
+            reader_driver=reader,
         )
         text = agent_toml(plan)
         if plan.board_driver in POLLED_BOARDS:

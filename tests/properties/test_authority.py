@@ -78,7 +78,14 @@ def test_a_stop_outlives_the_death_of_the_agent_while_the_car_lets_go(version: s
 
 def test_the_player_keeps_the_outside_evidence_of_a_session() -> None:
     seen = tell(
-        "2.0.1", 1, [op("swipe", 0, token=STRANGER), op("plug_in"), op("swipe", 0, token=BOB), op("wait", 0, s=60.0)]
+        *("2.0.1", 1),
+        [
+            op("swipe", 0, token=STRANGER),
+            op("wait", 0, s=1.0),
+            op("plug_in"),
+            op("swipe", 0, token=BOB),
+            op("wait", 0, s=60.0),
+        ],
     )
     found = seen.watch.evidence
     assert [grant.token for grant in found.grants] == [STRANGER, BOB]

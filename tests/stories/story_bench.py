@@ -15,6 +15,8 @@ from tests.stories.stage import Json, Plan, Stage
 TICK_S = 0.5
 ABSENT_S = 2.5
 """The reader's driver takes a card that was away for less than 2 s for the same presentation; the rest is load."""
+CHANGE_CARDS_S = 1.0
+"""It takes cards that come within 0.4 s of each other for one hand that holds both."""
 REGISTER_STEP_WH = Decimal(1)
 """Both versions bill whole Wh: each register is rounded down."""
 
@@ -54,9 +56,10 @@ class Story:
 
     async def swipe(self, token: str) -> None:
         """Hold a card to the reader, late enough after its last time to be read anew."""
-        last_s = self._swiped_s.get(token)
-        if last_s is not None and self.stage.now_s() - last_s < ABSENT_S:
-            await self.stage.pass_time(ABSENT_S - (self.stage.now_s() - last_s), scaled=False)
+        waits_s = (at_s + (ABSENT_S if card == token else CHANGE_CARDS_S) for card, at_s in self._swiped_s.items())
+        wait_s = max(waits_s, default=0.0) - self.stage.now_s()
+        if wait_s > 0:
+            await self.stage.pass_time(wait_s, scaled=False)
         await self.stage.bench("swipe", token=token)
         self._swiped_s[token] = self.stage.now_s()
 
