@@ -1,0 +1,1 @@
+"""The report of the bench: results of scenarios as one self-contained page."""
