@@ -34,7 +34,8 @@ class SigningRequest:
     """Ours, for the log; OCMF has no field for it."""
     identification_type: str
     identification: str
-    evse_id: str
+    charge_point_id: str
+    """CI: charge box identity and connector number, as OCPP knows them (CT is CBIDC)."""
     identification_flags: tuple[str, ...] = ()
     tariff_text: str = ""
 

@@ -1,8 +1,11 @@
 """What a rule wants done. Imperative; the runner performs them in the order given."""
 
+from datetime import datetime
+
 from agent.domain.facts import Fact
 from agent.domain.vocabulary import IdToken
 from hal.api import ForbidReason
+from hal.signed_meter import SignedRecord, SigningRequest
 from hal.value import dataclass
 
 
@@ -41,6 +44,26 @@ class ReadMeter:
 
 
 @dataclass(frozen=True, slots=True)
+class StartSigning:
+    """Let the meter sign the begin; answered by `SigningBegan`, or by a fault."""
+
+    number: int
+    request: SigningRequest
+    since: datetime
+    """UTC: a begin that the meter signed later than this is already this transaction's."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopSigning:
+    """Let the meter sign the end, or fetch it if it has; answered by `SigningEnded`."""
+
+    number: int
+    request: SigningRequest
+    since: datetime
+    begin: SignedRecord | None
+
+
+@dataclass(frozen=True, slots=True)
 class AskAuthorization:
     """Find out whether this token may charge; the answer carries the session number back."""
 
@@ -76,6 +99,8 @@ Action = (
     | LockConnector
     | UnlockConnector
     | ReadMeter
+    | StartSigning
+    | StopSigning
     | AskAuthorization
     | Report
     | Respond

@@ -35,9 +35,10 @@ from agent.domain.session_context import METER_FAULTS, SessionContext, SessionRu
 from agent.domain.session_machine import TRIGGERS
 from agent.domain.session_state import SessionState
 from agent.domain.session_table import ENDING
-from agent.domain.transaction import Cause, SessionView, Sighting, TransactionRecorder, TransactionState
+from agent.domain.signed_transaction import SignedTransaction
+from agent.domain.transaction import Cause, Sighting, TransactionRecorder, TransactionState
 from agent.domain.unauthorised_energy import UnauthorisedEnergyWatch
-from agent.domain.vocabulary import ChargingState, StoppedReason, TriggerReason
+from agent.domain.vocabulary import StoppedReason, TriggerReason
 from hal.api import Fault, ForbidReason
 
 _SUSPENDED: Final = Cause(TriggerReason.CHARGING_STATE_CHANGED)
@@ -64,7 +65,9 @@ class ChargingSession(SessionContext):
             self.id_token, self.group_token = restored.id_token, restored.group_token
         self._restored = restored
         self._watch = UnauthorisedEnergyWatch(evse_id, last_register_wh, rules.unauthorised_threshold_wh)
-        self._remote_start_id: int | None = restored.remote_start_id if restored else None
+        if restored is not None:
+            self._remote_start_id = restored.remote_start_id
+            self.signing = SignedTransaction(rules.signing, restored)
         self._cause = _SUSPENDED
         self._actions: list[Action] = []
         self._now: Instant
@@ -97,9 +100,11 @@ class ChargingSession(SessionContext):
         trigger = TRIGGERS.get(type(event))
         if trigger is not None:
             self._machine.events[trigger].trigger(self)
-        if self.state is not before:
-            self._set_deadline(before, now)
+        entered = self.state is not before
         self._observe(self._cause)
+        self._actions += self.signing.asks(self.state, self.recorder, self.id_token, now.utc)
+        if entered:
+            self._set_deadline(before, now)
         self._transaction_open = self.recorder.is_open
         return self._actions
 
@@ -131,7 +136,11 @@ class ChargingSession(SessionContext):
                 self.recorder.plug_in_counted(counter)
             case ev.MeterSampled(reading):
                 self.recorder.meter_read(reading, is_ours=self.state is not SessionState.UNKNOWN)
+                self._is_read = self._is_read or (self.state is SessionState.READING_METER and self.is_final_reading())
                 self._watch_register()
+            case ev.SigningBegan() | ev.SigningEnded():
+                self.signing.answered(event)
+                self.recorder.signed(self.signing.begin, self.signing.end)
             case ev.SampleDue(sample, trigger):
                 self._tell_sample(sample, trigger, now)
             case ev.LimitChanged(limit_a):
@@ -172,15 +181,7 @@ class ChargingSession(SessionContext):
             self.faults.pop(Fault.CONTACTOR_UNCONFIRMED, None)
 
     def _set_deadline(self, before: SessionState, now: Instant) -> None:
-        waits = {
-            SessionState.AWAITING_EV: self.rules.connection_timeout_s,
-            SessionState.STOPPING: self.rules.x1_grace_s,
-            SessionState.OPENING: self.rules.opening_timeout_s,
-            SessionState.READING_METER: self.rules.final_reading_timeout_s,
-        }
-        if self.state is SessionState.SUSPENDED_EVSE and self.asking and self.contactor_closed is not False:
-            waits[SessionState.SUSPENDED_EVSE] = self.rules.x1_grace_s
-        wait_s = waits.get(self.state)
+        wait_s = self._wait_s()
         paused_until = self._deadlines.state_s if before is SessionState.SUSPENDED_EVSE else None
         self._deadlines.state_s = None if wait_s is None else now.monotonic_s + wait_s
         if self.state is SessionState.STOPPING and paused_until is not None:
@@ -192,15 +193,6 @@ class ChargingSession(SessionContext):
         return self._watch.accounted_wh
 
     # ------------------------------------------------------------------ transaction
-
-    def _view(self) -> SessionView:
-        return SessionView(
-            ev_connected=self.plugged and not self._departed,
-            id_token=self.id_token,
-            group_token=self.group_token,
-            charging_state=self.charging_state,
-            remote_start_id=self._remote_start_id,
-        )
 
     def _observe(self, cause: Cause) -> None:
         if self.state in ENDING or self.state is SessionState.UNKNOWN:
@@ -369,7 +361,8 @@ class ChargingSession(SessionContext):
         self._do_miss_reading()
 
     def _do_miss_reading(self) -> None:
-        self._ending = replace(self._ending or _SUSPENDED, register_confirmed=False)
+        if not self._is_read:
+            self._ending = replace(self._ending or _SUSPENDED, register_confirmed=False)
 
     def _do_end_authorization(self) -> None:
         cause = self._ending or Cause(TriggerReason.CHARGING_STATE_CHANGED)
@@ -378,7 +371,10 @@ class ChargingSession(SessionContext):
         self._watch.account(self.recorder.register_wh if billed_wh is None else billed_wh)
         self.recorder.billable_until_wh = None
         self._served = self._stays_plugged()
-        self._departed = self._plug_in_lost = False
+        self._departed = self._plug_in_lost = self._is_read = False
+        self.signing.close()
+        if not self.recorder.is_open:
+            self.recorder.signed(None, None)
         if self.rules.has_lock and self.contactor_closed is False:
             self._actions.append(UnlockConnector())
 
@@ -395,6 +391,3 @@ class ChargingSession(SessionContext):
             view = replace(view, ev_connected=False)  # whatever is connected now is another plug-in
         facts = self.recorder.observe(view, cause, self._now, offline=self.offline)
         self._actions += [Report(fact) for fact in facts]
-
-    def _resting_charging_state(self) -> ChargingState:
-        return ChargingState.EV_CONNECTED if self.plugged and not self._departed else ChargingState.IDLE

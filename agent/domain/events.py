@@ -3,6 +3,7 @@
 from agent.domain.facts import Sample
 from agent.domain.vocabulary import Authorization, IdToken, StoppedReason, TriggerReason
 from hal.api import Fault, MeterReading, PlugInCounter
+from hal.signed_meter import SignedRecord
 from hal.value import dataclass
 
 
@@ -103,6 +104,22 @@ class SampleDue:
 
 
 @dataclass(frozen=True, slots=True)
+class SigningBegan:
+    """The meter signed the begin that was asked for under this number."""
+
+    number: int
+    record: SignedRecord
+
+
+@dataclass(frozen=True, slots=True)
+class SigningEnded:
+    """The meter signed the end that was asked for under this number; None: it gave none."""
+
+    number: int
+    record: SignedRecord | None
+
+
+@dataclass(frozen=True, slots=True)
 class TokenPresented:
     """A token at the reader that serves this EVSE."""
 
@@ -178,6 +195,8 @@ Event = (
     | PlugInProven
     | MeterSampled
     | SampleDue
+    | SigningBegan
+    | SigningEnded
     | TokenPresented
     | RemoteStartRequested
     | AuthorizationAnswered

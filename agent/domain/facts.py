@@ -15,7 +15,8 @@ from agent.domain.vocabulary import (
     StoppedReason,
     TriggerReason,
 )
-from hal.api import MeterReading
+from hal.api import Fault, MeterReading
+from hal.signed_meter import SignedRecord
 from hal.value import dataclass
 
 
@@ -86,6 +87,9 @@ class TransactionEnded:
     id_token: IdToken | None = None
     """The token that ended it, where one did."""
     samples: tuple[Sample, ...] = ()
+    signed_begin: SignedRecord | None = None
+    signed_end: SignedRecord | None = None
+    """Records as the meter gave them; without an end where it gave none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +103,27 @@ class UnauthorisedEnergyFound:
     register_now_wh: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class FaultChanged:
+    """A fault appeared or is gone."""
+
+    evse_id: int
+    at: datetime
+    fault: Fault
+    stands: bool
+    event_id: int
+    """Grows from fact to fact, over restarts as well."""
+    detail: str = ""
+    variable_stands: bool = True
+    """Whether any fault of the same OCPP 2.x variable stands now."""
+    transaction_id: str | None = None
+    """The transaction that was open meanwhile; the fact is no part of it."""
+
+
 TransactionFact = TransactionStarted | TransactionUpdated | TransactionEnded
-Fact = TransactionFact | UnauthorisedEnergyFound
+StationFact = UnauthorisedEnergyFound | FaultChanged
+"""Facts that belong to no transaction."""
+Fact = TransactionFact | StationFact
 
 
 @dataclass(frozen=True, slots=True)

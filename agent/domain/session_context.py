@@ -8,7 +8,8 @@ from agent.domain.deadlines import Deadlines
 from agent.domain.error_catalogue import CATALOGUE
 from agent.domain.session_state import SessionState
 from agent.domain.session_table import ACTIVE, IDLE
-from agent.domain.transaction import Cause
+from agent.domain.signed_transaction import SignedTransaction, SigningTerms
+from agent.domain.transaction import Cause, SessionView
 from agent.domain.vocabulary import ChargingState, ConnectorStatus, IdToken
 from hal.api import Fault
 from hal.value import dataclass
@@ -26,6 +27,10 @@ class SessionRules:
     """How long an EV may stay in C after the offer is withdrawn. Source: IEC 61851-1 Table A.6, sequence 10.2."""
     opening_timeout_s: float = 2.0
     final_reading_timeout_s: float = 1.5
+    signing_timeout_s: float = 20.0
+    """Longest wait for the signed end; a meter takes up to 15 s, one that fails ends it sooner."""
+    signing: SigningTerms | None = None
+    """Given: without a signed begin there is no power."""
     journal_grace_s: float = 50.0
     """A running session is asked to stop this long after the journal failed; its EV has 6 s more, 60 s are allowed."""
     free_vend: IdToken | None = None
@@ -63,6 +68,10 @@ class SessionContext:
         """The open transaction is of another plug-in than the present one."""
         self._ending: Cause | None = None
         self._opened_at_s = 0.0
+        self._is_read = False
+        """The final reading was taken."""
+        self._remote_start_id: int | None = None
+        self.signing = SignedTransaction(rules.signing)
         self._deadlines = Deadlines()
         self._transaction_open = False
         self._register_known = False
@@ -159,11 +168,24 @@ class SessionContext:
     def can_offer(self) -> bool:
         """All that power needs is there."""
         lock_ok = self.locked or not self.rules.has_lock
-        return self.plugged and lock_ok and self.limit_a >= self.rules.min_current_a and not self.is_blocked()
+        may = self.plugged and lock_ok and self.signing.permits_power and not self.is_blocked()
+        return may and self.limit_a >= self.rules.min_current_a
 
     def ev_asks(self) -> bool:
         """The EV is in C or D."""
         return self.asking
+
+    def is_read(self) -> bool:
+        """The final reading was taken."""
+        return self._is_read
+
+    def is_signed(self) -> bool:
+        """No signature is waited for."""
+        return self.signing.is_settled
+
+    def is_unsigned(self) -> bool:
+        """The meter gave no signature when it should have."""
+        return self.signing.is_settled and self.signing.end is None
 
     def is_contactor_open(self) -> bool:
         """Feedback says open."""
@@ -220,6 +242,34 @@ class SessionContext:
     def cannot_bill(self) -> bool:
         """Nothing new may start: it could not be journalled, or there is no register to start from."""
         return not (self._deadlines.journal_healthy and self._register_known)
+
+    def _view(self) -> SessionView:
+        return SessionView(
+            ev_connected=self.plugged and not self._departed,
+            id_token=self.id_token,
+            group_token=self.group_token,
+            charging_state=self.charging_state,
+            remote_start_id=self._remote_start_id,
+        )
+
+    def _resting_charging_state(self) -> ChargingState:
+        return ChargingState.EV_CONNECTED if self.plugged and not self._departed else ChargingState.IDLE
+
+    def _wait_s(self) -> float | None:
+        """How long the present state may last; None: for ever."""
+        rules = self.rules
+        match self.state:
+            case SessionState.AWAITING_EV:
+                return rules.connection_timeout_s
+            case SessionState.STOPPING:
+                return rules.x1_grace_s
+            case SessionState.OPENING:
+                return rules.opening_timeout_s
+            case SessionState.READING_METER:
+                return rules.final_reading_timeout_s if self.signing.is_settled else rules.signing_timeout_s
+            case SessionState.SUSPENDED_EVSE if self.asking and self.contactor_closed is not False:
+                return rules.x1_grace_s
+        return None
 
     def _stays_plugged(self) -> bool:
         return self.plugged and not self._departed and not self._plug_in_lost

@@ -39,6 +39,8 @@ TRIGGERS: Final[dict[type[ev.Event], str]] = {
     ev.FaultDisappeared: "fault_disappeared",
     ev.LockMoved: "lock_moved",
     ev.MeterSampled: "meter_sampled",
+    ev.SigningBegan: "signing_began",
+    ev.SigningEnded: "signing_ended",
     ev.TokenPresented: "token_presented",
     ev.RemoteStartRequested: "remote_start_requested",
     ev.AuthorizationAnswered: "authorization_answered",

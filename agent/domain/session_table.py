@@ -106,7 +106,11 @@ TABLE: Final[tuple[Row, ...]] = (
     Row("power_turned_on", (S.READING_METER,), None, do=("forbid_unauthorized", "miss_reading")),
     Row("power_turned_on", (S.SUSPENDED_EVSE,), None, do=("forbid_stopped",)),
     # The meter.
-    *_rest("meter_sampled", (S.READING_METER,), when=("is_final_reading",), do=("end_authorization",)),
+    *_rest("meter_sampled", (S.READING_METER,), when=("is_final_reading", "is_signed"), do=("end_authorization",)),
+    *_rest("signing_ended", (S.READING_METER,), when=("is_read", "is_signed"), do=("end_authorization",)),
+    *_rest("signing_ended", (S.READING_METER,), when=("is_unsigned",), do=("miss_reading", "end_authorization")),
+    Row("signing_began", (S.SUSPENDED_EVSE,), S.CHARGING, ("can_offer", "ev_asks"), ("offer",)),
+    Row("signing_began", (S.SUSPENDED_EVSE,), S.SUSPENDED_EV, ("can_offer",), ("offer",)),
     # A car that came before anything could be billed.
     *_charge("meter_sampled", (S.AWAITING_AUTHORIZATION,), when=("is_free",), do=("accept_free", "lock")),
     # Faults.
@@ -208,6 +212,8 @@ IGNORED: Final[dict[str, tuple[S, ...]]] = {
     "power_turned_off": tuple(s for s in ALL if s not in {S.OPENING, S.SUSPENDED_EV, S.CHARGING}),
     "power_turned_on": (S.UNKNOWN, S.SUSPENDED_EV, S.CHARGING, S.STOPPING),
     "meter_sampled": ALL,
+    "signing_began": ALL,
+    "signing_ended": ALL,
     "fault_appeared": ALL,  # before the board has answered, and faults that do not block power
     "fault_disappeared": ALL,
     "authorization_answered": (S.UNKNOWN, S.AWAITING_EV, *ENDING, S.FAULTED, S.UNAVAILABLE),

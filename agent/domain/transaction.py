@@ -26,6 +26,7 @@ from agent.domain.vocabulary import (
     TxPoint,
 )
 from hal.api import MeterReading, PlugInCounter, Quality
+from hal.signed_meter import SignedRecord
 from hal.value import dataclass
 
 DEFAULT_START_POINTS = frozenset({TxPoint.POWER_PATH_CLOSED})
@@ -78,6 +79,8 @@ class TransactionState:
     """What the board was last told to offer, A: the share of the supply it may still hold."""
     seen: Sighting | None = None
     """When its car was last known to be connected, as of the last time this was stored."""
+    signed_begin: SignedRecord | None = None
+    signed_end: SignedRecord | None = None
     ending: Cause | None = None
     """Why it is being ended: a stop once accepted is not forgotten, whatever happens before its car lets go."""
 
@@ -120,6 +123,8 @@ class TransactionRecorder:
         self.billable_until_wh: Decimal | None = None
         """What the meter counted beyond this register is not the open transaction's; None: everything is."""
         self.last_reading: MeterReading | None = None
+        self.signed_begin: SignedRecord | None = restored.signed_begin if restored else None
+        self.signed_end: SignedRecord | None = restored.signed_end if restored else None
         self._plug_in: PlugInCounter | None = None
         self._offered_current_a = restored.offered_current_a if restored else 0.0
 
@@ -163,6 +168,12 @@ class TransactionRecorder:
         self._offered_current_a = offered_current_a
         if self.state is not None:
             self.state = replace(self.state, offered_current_a=offered_current_a)
+
+    def signed(self, begin: SignedRecord | None, end: SignedRecord | None) -> None:
+        """Remember what the meter signed so far; None for what it has not."""
+        self.signed_begin, self.signed_end = begin, end
+        if self.state is not None:
+            self.state = replace(self.state, signed_begin=begin, signed_end=end)
 
     def end_began(self, cause: Cause) -> None:
         """Remember why the open transaction is being ended."""
@@ -211,6 +222,7 @@ class TransactionRecorder:
             remote_start_id=view.remote_start_id,
             plug_in=self._plug_in,
             offered_current_a=self._offered_current_a,
+            signed_begin=self.signed_begin,
         )
         return TransactionStarted(
             transaction_id=self.state.transaction_id,
@@ -262,6 +274,7 @@ class TransactionRecorder:
         self.state = None
         billed_wh = self.register_wh if self.billable_until_wh is None else self.billable_until_wh
         samples = self._sample(ReadingContext.TRANSACTION_END) if self.billable_until_wh is None else ()
+        begin, end, self.signed_begin, self.signed_end = self.signed_begin, self.signed_end, None, None
         return TransactionEnded(
             transaction_id=state.transaction_id,
             evse_id=self.evse_id,
@@ -275,6 +288,8 @@ class TransactionRecorder:
             register_confirmed=cause.register_confirmed,
             id_token=cause.id_token,
             samples=samples,
+            signed_begin=begin,
+            signed_end=end,
         )
 
     def _open_state(self) -> TransactionState:

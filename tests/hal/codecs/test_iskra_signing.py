@@ -8,7 +8,7 @@ from hal.api import BadFrameError
 from hal.codecs import iskra_signing as layout
 from hal.signed_meter import SigningRequest
 
-REQUEST = SigningRequest("t-1", "ISO14443", "04A1B2C3", "DE*PIL*E1", ("RFID_PLAIN",))
+REQUEST = SigningRequest("t-1", "ISO14443", "04A1B2C3", "BENCH-0001 1", ("RFID_PLAIN",))
 
 
 def test_a_signature_of_the_shortest_form_stays_as_it_is() -> None:
@@ -48,7 +48,7 @@ def test_metadata_names_user_and_place_and_no_separator() -> None:
         "ISO14443",
         "04A1B2C3",
     )
-    assert (metadata["CT"], metadata["CI"], metadata["FV"]) == ("EVSEID", "DE*PIL*E1", "1.0")
+    assert (metadata["CT"], metadata["CI"], metadata["FV"]) == ("CBIDC", "BENCH-0001 1", "1.0")
     odd = SigningRequest("t-1", "LOCAL", "a|b", "1", tariff_text="0,39 €/kWh")
     assert json.loads(layout.metadata(odd))["ID"] == "a b"
     assert (json.loads(layout.metadata(odd))["TT"], json.loads(layout.metadata(odd))["FV"]) == ("0,39 €/kWh", "1.3")

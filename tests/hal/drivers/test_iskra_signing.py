@@ -24,7 +24,7 @@ from hil.devices.modbus_meter import SimulatedMeter
 from hil.virtual_time import run_virtual
 
 NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
-REQUEST = SigningRequest("t-1", "ISO14443", "04A1B2C3", "DE*PIL*E1", ("RFID_PLAIN",))
+REQUEST = SigningRequest("t-1", "ISO14443", "04A1B2C3", "BENCH-0001 1", ("RFID_PLAIN",))
 
 
 @dataclass
