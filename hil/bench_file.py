@@ -1,7 +1,8 @@
 """The bench file: which board is under test and which device plays each role (value and rule).
 
 `[bench] board = "rapi"` is a whole file: everything is simulated. On a bench with a real board each role is bound by a
-table `[roles.NAME]`; a role that is not bound is absent there, and what needs it is skipped with that reason.
+table `[roles.NAME]`; a role that is not bound is absent there, and what needs it is skipped with that reason. (The card
+reader may be simulated beside a real board.)
 A bad file is refused with a sentence that names file, key and remedy.
 """
 
@@ -15,11 +16,12 @@ from typing import Any, Final
 BOARDS: Final = ("rapi", "safety", "modbus")
 VERSIONS: Final = ("1.6", "2.0.1")
 SIMULATED, ABSENT = "simulated", "absent"
-LINE_ROLES: Final = ("board", "meter", "reader")
-"""Roles that the agent talks to over a line of their own."""
+LINE_ROLES: Final = ("board", "meter")
+"""Roles that may be a device on a real line of the agent's."""
 LINE_KINDS: Final = (SIMULATED, ABSENT, "serial", "network_serial")
 KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(LINE_ROLES, LINE_KINDS),
+    "reader": (SIMULATED, ABSENT),
     "car": (SIMULATED, ABSENT, "modbus_coils"),
     "faults": (SIMULATED, ABSENT, "modbus_coils"),
     "power": (SIMULATED, ABSENT, "power_switch"),
@@ -37,7 +39,12 @@ KIND_KEYS: Final[Mapping[str, Mapping[str, type]]] = {
 }
 COILS: Final[Mapping[str, tuple[str, ...]]] = {"car": ("plug", "state_c"), "power": ("supply",)}
 """Coils that a role cannot do without."""
-CAR_COILS: Final = ("plug", "state_c", "state_d")
+KNOWN_NUMBERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "car": ("plug", "state_c", "state_d"),
+    "power": ("supply",),
+    "probe": ("contactor", "contactor_2", "contactor_3", "lock"),
+}
+"""Coils and inputs of a role; those of the faults are named after the kinds of fault."""
 BENCH_KEYS: Final[Mapping[str, type]] = {
     "name": str,
     "board": str,
@@ -143,7 +150,7 @@ def _roles(tables: Mapping[str, Any]) -> dict[str, Role]:
     given = {name: _role(name, _table(f"roles.{name}", table)) for name, table in tables.items()}
     real = given.get("board", Role()).kind != SIMULATED
     otherwise = Role(ABSENT if real else SIMULATED)
-    return {name: given.get(name, otherwise) for name in KINDS}
+    return {name: given.get(name, Role() if name == "reader" else otherwise) for name in KINDS}
 
 
 def _role(name: str, table: Mapping[str, Any]) -> Role:
@@ -182,8 +189,8 @@ def _check_line(where: str, kind: str, table: Mapping[str, Any]) -> None:
 def _check_numbers(name: str, kind: str, numbers: Mapping[str, Any]) -> None:
     key = "inputs" if kind == "modbus_inputs" else "coils"
     where = f"[roles.{name}] {key}"
-    if name == "car":
-        _known_keys(where, numbers, CAR_COILS)
+    if name in KNOWN_NUMBERS:
+        _known_keys(where, numbers, KNOWN_NUMBERS[name])
     for number in numbers.values():
         if isinstance(number, bool) or not isinstance(number, int) or number < 0:
             raise BenchFileError(f"{where} must be numbers from 0 up, not {number!r}")
