@@ -8,12 +8,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from hil.boards import AnyBoardModel, kind_of
+from hil.boards import AnyBoardModel, kind_of, watches_proximity
+from hil.device_line import DeviceLine
 from hil.devices.vehicle import VehicleModel
-from hil.evse_bench import DeviceLine, EvseBench, MeterModel
-from hil.faults import kinds_of, switch_for
+from hil.evse_bench import EvseBench, MeterModel
+from hil.faults import OF_THE_CAR, bring_in, kinds_of, take_out
 from hil.readers import reader_simulator
 from hil.world import Emit, PilotLoad
 
@@ -51,18 +53,23 @@ class Bench:
 
     # -------------------------------------------------------------- operations
 
-    def plug_in(self, evse: int, **model: Any) -> Result:
-        """Plug a car in; the fields are those of `VehicleModel`."""
+    def plug_in(self, evse: int, cable_ohm: float | None = None, **model: Any) -> Result:
+        """Plug a car in; the fields are those of `VehicleModel`, `cable_ohm` is the resistor in its plug."""
         bench = self._evse(evse)
+        if cable_ohm is not None and not watches_proximity(bench.board_model):
+            raise BenchError("cable_ohm: this EVSE has no socket whose proximity contact is watched")
+        self._leave(bench)
         if bench.reset_on_plug_in:
             bench.register_wh = Decimal(0)
-        bench.vehicle.plug_in(VehicleModel(**model))
+        bench.vehicle.plug_in(VehicleModel(proximity_ohm=cable_ohm, **model))
         self._emit(evse, "vehicle", {"plugged": True})
         return {}
 
     def plug_out(self, evse: int) -> Result:
         """Pull the cable."""
-        self._evse(evse).vehicle.plug_out()
+        bench = self._evse(evse)
+        bench.vehicle.plug_out()
+        self._leave(bench)
         self._emit(evse, "vehicle", {"plugged": False})
         return {}
 
@@ -97,14 +104,21 @@ class Bench:
         self._emit(None, "swipe", {"reader": reader, "bytes": len(shown)})
         return {}
 
-    def fault(self, evse: int, kind: str) -> Result:
-        """Bring a fault in."""
-        return self._switch(evse, kind, on=True)
+    def fault(self, evse: int, kind: str, value: float | None = None, for_s: float | None = None) -> Result:
+        """Bring a fault in, with a value if its kind has one, for so many seconds or until it is cleared."""
+        bench = self._evse(evse)
+        self._switch(evse, lambda: bring_in(bench, kind, value))
+        bench.fault_ends.cancel(kind)
+        if for_s is not None:
+            bench.fault_ends.after(kind, for_s, lambda: self._end(evse, kind))
+        return {}
 
     def clear(self, evse: int, kind: str | None = None) -> Result:
         """Take a fault out, or every fault."""
-        for each in kinds_of(self._evse(evse).board_model) if kind is None else (kind,):
-            self._switch(evse, each, on=False)
+        bench = self._evse(evse)
+        for each in kinds_of(bench.board_model) if kind is None else (kind,):
+            self._switch(evse, partial(take_out, bench, each))
+            bench.fault_ends.cancel(each)
         return {}
 
     def meter(
@@ -174,19 +188,31 @@ class Bench:
                 if entry["board_kind"] == kind_of(bench.board_model):
                     bench.board.restore(entry["board"])
                 bench.vehicle.restore(entry["vehicle"])
+                for kind in kinds_of(bench.board_model):
+                    if kind in entry["faults"]:
+                        bring_in(bench, kind, entry["faults"][kind])
 
     # --------------------------------------------------------------
 
-    def _switch(self, evse: int, kind: str, *, on: bool) -> Result:
+    def _switch(self, evse: int, act: Callable[[], None]) -> None:
         bench = self._evse(evse)
         pulled = bench.cable_pulled
         try:
-            switch_for(kind, bench.board_model)(bench, on)
+            act()
         except ValueError as error:
             raise BenchError(str(error)) from None
         if bench.cable_pulled != pulled:
             self.cable_changed(evse)
-        return {}
+
+    def _end(self, evse: int, kind: str) -> None:
+        """A fault is over by itself; the stream says so, since nobody asked for it just now."""
+        self.announce("clear", {"evse": evse, "kind": kind})
+        self._switch(evse, partial(take_out, self._evse(evse), kind))
+
+    def _leave(self, bench: EvseBench) -> None:
+        for kind in OF_THE_CAR & bench.standing.keys():
+            del bench.standing[kind]
+            bench.fault_ends.cancel(kind)
 
     def _evse(self, number: int) -> EvseBench:
         if number not in self.evses:
@@ -212,4 +238,5 @@ def _saved(bench: EvseBench) -> Result:
         "board_kind": kind_of(bench.board_model),
         "board": bench.board.save(),
         "vehicle": bench.vehicle.to_json(),
+        "faults": {kind: value for kind, value in bench.standing.items() if kind not in bench.fault_ends},
     }

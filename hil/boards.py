@@ -35,6 +35,9 @@ class Board(Protocol):
     def reset(self) -> None:
         """Restart it."""
 
+    def run_firmware(self, *, other: bool) -> None:
+        """Run a firmware that no driver of ours knows, or its own again; a change of it restarts the board."""
+
     def describe(self) -> dict[str, Any]:
         """State and counters for the bench's `state` operation."""
 
@@ -57,7 +60,18 @@ PROFILES: Mapping[str, Mapping[str, AnyBoardModel]] = {
 """Models by kind and profile; the first profile of a kind is its default."""
 
 _NO_LOCK = "the simulated {} has no connector lock"
-_OPENEVSE_ABSENT = {"lock_blocked": _NO_LOCK.format("OpenEVSE board")}
+_NO_SOCKET = "this EVSE has no socket whose proximity contact is watched"
+_ONE_CONTACTOR = "the board has one contactor"
+_ONE = {"welded_2": _ONE_CONTACTOR, "fails_to_close_2": _ONE_CONTACTOR}
+_OPENEVSE_ABSENT = {
+    **_ONE,
+    "lock_blocked": _NO_LOCK.format("OpenEVSE board"),
+    "emergency_stop": "the OpenEVSE board has no input for it",
+    "brown_out": "the OpenEVSE board does not report its own supply",
+    "pwm_frequency": "the OpenEVSE board does not measure its own pilot's frequency",
+    "auxiliary_bounce": "the OpenEVSE board senses voltage behind its relay and has no auxiliary contact",
+    "proximity": _NO_SOCKET,
+}
 _SAFETY_ABSENT = {
     "lock_blocked": _NO_LOCK.format("safety controller"),
     "ground": "the simulated safety controller does not watch the supply's earth; pe_loss breaks the way to the car",
@@ -93,7 +107,10 @@ def kind_of(model: AnyBoardModel) -> str:
 
 def absent_faults(model: AnyBoardModel) -> Mapping[str, str]:
     """Return the fault kinds that this board cannot have, each with the reason."""
-    return _OPENEVSE_ABSENT if isinstance(model, BoardModel) else _SAFETY_ABSENT
+    if isinstance(model, BoardModel):
+        return _OPENEVSE_ABSENT
+    no_socket = {} if model.socket else {"proximity": _NO_SOCKET}
+    return {**_SAFETY_ABSENT, **no_socket, **({} if model.contactors[1] else _ONE)}
 
 
 def agent_driver(model: AnyBoardModel) -> str:
@@ -104,3 +121,8 @@ def agent_driver(model: AnyBoardModel) -> str:
 def has_socket(model: AnyBoardModel) -> bool:
     """Tell whether the EVSE has a socket outlet, and not a cable of its own."""
     return not isinstance(model, SafetyBoardModel) or model.socket
+
+
+def watches_proximity(model: AnyBoardModel) -> bool:
+    """Tell whether the board measures the resistor in the plug."""
+    return isinstance(model, SafetyBoardModel) and model.socket

@@ -93,6 +93,9 @@ _PLUG_FIELDS: dict[str, Convert] = {
     "ramp_a_per_s": _positive,
     "stubborn": _boolean,
     "simplified": _boolean,
+    "cable_ohm": _not_negative,
+    "pilot_b_ohm": _positive,
+    "pilot_c_ohm": _positive,
 }
 _METER_FIELDS: dict[str, Convert] = {
     "energy_wh": _not_negative,
@@ -118,7 +121,7 @@ class Control:
             "plug_out": _Operation(bench.plug_out, evse, {}),
             "ev": _Operation(bench.ev, {**evse, "state": _text}, {"current_a": _not_negative, "phases": _phases}),
             "swipe": _Operation(self._swipe, {"token": _text}, {"type": _text, "reader": _integer, "evses": _numbers}),
-            "fault": _Operation(bench.fault, {**evse, "kind": _text}, {}),
+            "fault": _Operation(bench.fault, {**evse, "kind": _text}, {"value": _number, "for_s": _positive}),
             "clear": _Operation(bench.clear, evse, {"kind": _text}),
             "meter": _Operation(bench.meter, evse, _METER_FIELDS),
             "state": _Operation(bench.state, {}, evse),

@@ -1,66 +1,21 @@
 """One EVSE on the bench: its electrical world, car, board, meter and indicator, and the lines they hang on.
 
-Each line is a `DeviceLine`: `output` takes the device's bytes, `receive` gives it bytes. A pulled cable, noise and a
-dark bench live here, because they are no business of the device.
+Each line is a `DeviceLine`. A pulled cable and a dark bench live here, because they are no business of the device.
 """
 
 import asyncio
-import random
-from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
 from hil.boards import AnyBoardModel, board_model, make_board
+from hil.device_line import DeviceLine
 from hil.devices.indicator import IndicatorSimulator
 from hil.devices.meter_registers import MeterValues
 from hil.devices.modbus_meter import Framing, SimulatedMeter
+from hil.devices.timers import Timers
 from hil.devices.vehicle import Vehicle
-from hil.world import Emit, EvseWorld
-
-MAX_PHASES = 3
-JUNK_MAX = 12
-
-
-class Device(Protocol):
-    """What hangs on a line."""
-
-    output: Callable[[bytes], None]
-
-    def receive(self, data: bytes) -> None:
-        """Take bytes that the other side sent."""
-
-
-class DeviceLine:
-    """A device and the line it hangs on; attach by setting `output`, feed by `receive`."""
-
-    def __init__(self, device: Device, seed: int = 0) -> None:
-        self.output: Callable[[bytes], None] = lambda _data: None
-        self.powered = True
-        self.noisy = False
-        self._device = device
-        self._random = random.Random(seed)
-        device.output = self._send
-
-    def receive(self, data: bytes) -> None:
-        """Bytes from the far end."""
-        if self.powered:
-            self._device.receive(self._disturb(data) if self.noisy else data)
-
-    def _send(self, data: bytes) -> None:
-        if self.powered:
-            self.output(self._disturb(data) if self.noisy else data)
-
-    def _disturb(self, data: bytes) -> bytes:
-        """Every other chunk comes with junk before it or a byte changed."""
-        match self._random.randrange(4):
-            case 0:
-                return self._random.randbytes(self._random.randint(1, JUNK_MAX)) + data
-            case 1 if data:
-                place = self._random.randrange(len(data))
-                return data[:place] + self._random.randbytes(1) + data[place + 1 :]
-            case _:
-                return data
+from hil.world import MAX_PHASES, Emit, EvseWorld
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +47,10 @@ class EvseBench:
         self.meter_line = DeviceLine(self.meter)
         self.indicator_line = DeviceLine(self.indicator)
         self.cable_pulled = False
+        self.standing: dict[str, float | None] = {}
+        """Faults that were brought in and not taken out, with their values."""
+        self.fault_ends = Timers(loop)
+        """Timers of the faults that end by themselves."""
         self.reset_on_plug_in = False
         self.frequency_hz = 50.0
         self._register_offset_wh = Decimal(0)
@@ -144,7 +103,7 @@ class EvseBench:
             },
             "board": self.board.describe(),
             "indicator": self.indicator.shown,
-            "faults": sorted(wiring.value for wiring in world.wiring),
+            "faults": sorted(self.standing),
             "supplied": world.supplied,
         }
 
@@ -152,10 +111,11 @@ class EvseBench:
         world = self.world
         phases = world.phases_supplied
         current = tuple(world.current_a if phase < phases else 0.0 for phase in range(MAX_PHASES))
-        voltage = world.voltage_v if world.supplied else 0.0
+        phases_alive = MAX_PHASES - world.lost_phases if world.supplied else 0
+        voltage = tuple(world.voltage_v if phase < phases_alive else 0.0 for phase in range(MAX_PHASES))
         return MeterValues(
             energy_import_wh=self.register_wh,
-            voltage_v=(voltage,) * MAX_PHASES,
+            voltage_v=voltage,
             current_a=current,
             frequency_hz=self.frequency_hz,
         )

@@ -18,8 +18,9 @@ from hil.bench_state import load_state, save_state
 from hil.boards import agent_driver, board_model, has_socket
 from hil.control import Control
 from hil.control_socket import ControlSocket
+from hil.device_line import DeviceLine
 from hil.devices.modbus_meter import Framing
-from hil.evse_bench import DeviceLine, MeterModel
+from hil.evse_bench import MeterModel
 from hil.lines.pty_line import PtyLine
 from hil.lines.tcp_line import TcpLine
 
@@ -93,6 +94,9 @@ class _ServedBench:
                 self._attach(f"evse{number}/meter", evse.meter_line)
         self._attach("reader1", self._bench.reader_line)
         self._bench.cable_changed = self._cable_changed
+        for number, evse in self._bench.evses.items():
+            if evse.cable_pulled:
+                self._cable_changed(number)
         self._bench.subscribers.append(self._save_soon)
         self._ever_opened = True
         self._bench.power_on()

@@ -21,6 +21,7 @@ from hil.boards import PROFILES, absent_faults
 from hil.control import Control
 from hil.csms.control_operations import Operations
 from hil.faults import ALL_KINDS
+from hil.value_faults import VALUE_FAULTS
 
 ROOT = Path(__file__).parents[1]
 Json = dict[str, Any]
@@ -98,3 +99,10 @@ async def test_the_bench_page_has_every_operation_and_fault_kind() -> None:
     of_the_csms = [name for name in vars(Operations) if not name.startswith("_") and name != "perform"]
     wanted = {*operations, *of_the_csms, *ALL_KINDS, *absent}
     assert not {name for name in wanted if f"`{name}`" not in text}
+
+
+def test_the_bench_page_has_range_and_default_of_every_fault_with_a_value() -> None:
+    told = rows(page("bench-engineer.md"))
+    for kind, fault in VALUE_FAULTS.items():
+        (row,) = (row for row in told if row.startswith(f"| `{kind}` |"))
+        assert f"| {fault.low:.10g} to {fault.high:.10g} | {fault.default:.10g} |" in row

@@ -9,7 +9,7 @@ Source: facts rapi_openevse.
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from hil.devices.openevse_board_commands import RapiCommands, Reply
@@ -19,6 +19,7 @@ from hil.devices.rapi_framing import RapiCommand, RapiCommandReader, encode_fram
 from hil.devices.timers import Timers
 from hil.world import Emit, EvseWorld
 
+OTHER_FIRMWARE, OTHER_PROTOCOL = "99.0.0", "99.0.0"
 RELAY_TEXT = b"\nrelayCloseMs: 100\r\n"
 """Printed by V6 boards between the frames: at boot and at each close of the relay."""
 
@@ -32,7 +33,7 @@ class OpenEvseBoard:
         self.output: Callable[[bytes], None] = lambda _data: None
         self.muted = False
         """True: hears and says nothing, but controls the pilot as before."""
-        self.model = model if model is not None else BoardModel()
+        self.model = self._own_model = model if model is not None else BoardModel()
         self.eeprom = eeprom if eeprom is not None else Eeprom()
         self.powered = False
         self._world = world
@@ -95,6 +96,13 @@ class OpenEvseBoard:
             "eeprom_writes": self.eeprom.writes,
             "heartbeat": control.heartbeat.text(),
         }
+
+    def run_firmware(self, *, other: bool) -> None:
+        """Run a firmware that no driver of ours knows, or its own again; a change of it restarts the board."""
+        model = replace(self.model, firmware=OTHER_FIRMWARE, protocol=OTHER_PROTOCOL) if other else self._own_model
+        if model != self.model:
+            self.model = self._commands.model = model
+            self.reset()
 
     def save(self) -> dict[str, Any]:
         """Return the cells of the EEPROM."""

@@ -8,6 +8,7 @@ Source: facts boards_protocols, chargebyte; chargebyte-docs, safety_controller.r
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from hal.codecs.safety_values import (
     ChargeState,
     Com,
     EmergencyStop,
+    FirmwareVersion,
     Inquiry,
     ProximityCode,
     RcmState,
@@ -31,6 +33,7 @@ from hil.devices.timers import Timers
 from hil.world import Emit, EvseWorld
 
 STOPS = (1, 2, 3)
+OTHER_FIRMWARE = FirmwareVersion(9, 0, 0)
 
 
 class SafetyBoard:
@@ -40,7 +43,7 @@ class SafetyBoard:
         self.output: Callable[[bytes], None] = lambda _data: None
         self.muted = False
         """True: hears and says nothing, but goes on supervising; so it soon misses its host."""
-        self.model = model if model is not None else SafetyBoardModel()
+        self.model = self._own_model = model if model is not None else SafetyBoardModel()
         self.powered = False
         self.control = SafetyControl(world, self.model, emit)
         self._world = world
@@ -118,6 +121,13 @@ class SafetyBoard:
             "bad_frames": self._decoder.bad_frames,
             "skipped_bytes": self._decoder.skipped_bytes,
         }
+
+    def run_firmware(self, *, other: bool) -> None:
+        """Run a firmware that no driver of ours knows, or its own again; a change of it restarts the board."""
+        model = replace(self.model, firmware=OTHER_FIRMWARE) if other else self._own_model
+        if model != self.model:
+            self.model = model
+            self.reset()
 
     def save(self) -> dict[str, Any]:
         """Return nothing: no setting of the host outlives the dark."""

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from hil.evse_bench import DeviceLine
+from hil.device_line import DeviceLine
 from hil.lines.clients import Clients, hang_up, known_client
 
 HOST = "127.0.0.1"

@@ -12,7 +12,8 @@ from hal.api import PortError
 from hal.transports.memory_port import MemoryPort, memory_pipe
 from hil.bench import Bench
 from hil.boards import AnyBoardModel
-from hil.evse_bench import DeviceLine, MeterModel
+from hil.device_line import DeviceLine
+from hil.evse_bench import MeterModel
 
 
 @dataclass

@@ -7,9 +7,10 @@ import pytest
 from hil.bench import Bench, BenchError
 from hil.boards import PROFILES, absent_faults, board_model
 from hil.current_ramp import CurrentRamp
-from hil.faults import ALL_KINDS
+from hil.faults import ALL_KINDS, HAPPEN_ONCE
 from hil.virtual_time import run_virtual
 
+OF_A_SIGNING_METER = {"meter_exchanged", "signer_fails", "signer_silent"}
 EVERY = [(kind, profile) for kind, models in PROFILES.items() for profile in models]
 
 
@@ -26,7 +27,12 @@ def test_every_fault_kind_is_brought_in_and_taken_out_or_refused_with_the_reason
                 with pytest.raises(BenchError, match=f"'{fault}' does not exist here: .+"):
                     bench.fault(1, fault)
                 continue
+            if fault in OF_A_SIGNING_METER:
+                with pytest.raises(BenchError, match="this meter signs nothing"):
+                    bench.fault(1, fault)
+                continue
             bench.fault(1, fault)
+            assert (fault in bench.state(1)["faults"]) == (fault not in HAPPEN_ONCE)
             await asyncio.sleep(1)
             bench.clear(1, fault)
             await asyncio.sleep(1)

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hil.agent_toml import StationPlan, agent_toml
+from hil.device_line import DeviceLine, LineFault
 from hil.devices.indicator import IndicatorSimulator
 from hil.devices.openevse_board_pilot import duty_percent
 from hil.devices.rfid_reader import ReaderFormat, RfidReaderSimulator
 from hil.devices.vehicle import offered_current_a
-from hil.evse_bench import DeviceLine
 from hil.world import EvseWorld, PilotKind, PilotLoad, PilotOutput, Wiring
 
 
@@ -87,7 +87,7 @@ def test_noise_disturbs_some_chunks_and_silence_is_total_without_supply() -> Non
     line = DeviceLine(reader, seed=1)
     sent: list[bytes] = []
     line.output = sent.append
-    line.noisy = True
+    line.faults.add(LineFault.NOISE)
     for _ in range(40):
         reader.present("04A1B2C3")
     assert len(set(sent)) > 1
