@@ -11,7 +11,7 @@ HIL += -n 4 --dist loadgroup --junitxml build/hil/junit.xml
 HIL_REPORT := python -m hil.report build/hil/results build/hil/report.html
 NOT_BUILT := deb image boot-test boot-test-long pics
 
-.PHONY: help venv check format test test-slow demo bench hil hil-quick schema diagram lock clean $(NOT_BUILT)
+.PHONY: help venv check format test test-slow browser test-browser demo bench hil hil-quick schema diagram lock clean $(NOT_BUILT)
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -28,7 +28,13 @@ format: $(READY) ## format all code
 	$(BIN)/ruff check --fix-only && $(BIN)/ruff format
 
 test: $(READY) ## unit and story tests
-	$(BIN)/pytest -n 4 --dist worksteal -m "not slow"
+	$(BIN)/pytest -n 4 --dist worksteal -m "not slow and not browser"
+
+browser: ## a browser for `make test-browser`: Debian's chromium, installed if there is none (as root)
+	@for name in chromium chromium-browser google-chrome; do command -v $$name && exit 0; done; [ "$$(id -u)" = 0 ] || { echo "make browser: a browser is needed; install chromium, or call me as root" >&2; exit 1; }; apt-get update && apt-get install -y --no-install-recommends chromium
+
+test-browser: $(READY) browser ## look at the report of the bench with a real browser
+	$(BIN)/pytest -m browser
 
 test-slow: $(READY) ## tests that take minutes: kills, long random sequences
 	$(BIN)/pytest -n 6 --dist worksteal -m slow
