@@ -54,6 +54,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("rig", files, ids=[file.name for file in files], indirect=True)
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let `-k CP-04` find a scenario by its id."""
+    if (about := scenario_of(getattr(item, "function", None))) is not None:
+        item.extra_keyword_matches.add(about.id)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect what does not apply, and runs of one real bench go one after another."""
     entries = [entry for item in items if (entry := _entry(item)) is not None]

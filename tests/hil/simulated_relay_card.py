@@ -16,8 +16,9 @@ ILLEGAL_DATA_ADDRESS = 2
 class SimulatedRelayCard:
     """Unit 1 with eight coils and eight inputs."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, switched: Callable[[int, bool], None] = lambda _coil, _closed: None) -> None:
         self.path = path
+        self._on_switch = switched
         self.coils = [False] * COILS
         self.inputs: list[Callable[[], bool]] = [lambda: False] * COILS
         self.switched: list[tuple[int, bool]] = []
@@ -47,6 +48,7 @@ class SimulatedRelayCard:
         if request.function_code == WriteSingleCoilResponse.function_code:
             self.coils[request.address] = request.bits[0]
             self.switched.append((request.address, request.bits[0]))
+            self._on_switch(request.address, request.bits[0])
             return WriteSingleCoilResponse(address=request.address, bits=request.bits)
         wanted = self.inputs[request.address : request.address + request.count]
         return ReadDiscreteInputsResponse(bits=[shown() for shown in wanted])
