@@ -1,0 +1,1 @@
+"""Charge controllers on Modbus as data: one profile per model."""
