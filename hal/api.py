@@ -136,6 +136,8 @@ class BoardCapabilities:
     has_shunt_trip: bool = False
     has_temperature: bool = False
     detects_cable: bool = False
+    has_contactor_feedback: bool = True
+    """False: `PowerOn` and `PowerOff` are what the board's state and currents show of the contactor, not its contact."""
 
 
 @dataclass(frozen=True, slots=True)
