@@ -21,6 +21,7 @@ class Result:
     limit: str
     board: str
     bench: str
+    meter: str
     ocpp: str
     outcome: str
     """passed, failed, exception (a limit that this board may miss was missed), skipped, error."""

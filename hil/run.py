@@ -34,6 +34,7 @@ class Run:
             limit=self.scenario.limit,
             board=bench.board,
             bench=bench.name,
+            meter=bench.meter,
             ocpp=bench.ocpp,
             outcome=outcome,
             reason=reason,

@@ -115,4 +115,5 @@ def _tab(directory: Path, process: "subprocess.Popen[bytes]") -> str:
     with connect(address + lines[1], open_timeout=START_S, proxy=None) as socket:
         socket.send(json.dumps({"id": 0, "method": "Target.getTargets"}))
         targets = json.loads(socket.recv(timeout=ANSWER_S))["result"]["targetInfos"]
-    return f"{address}/devtools/page/" + next(t["targetId"] for t in targets if t["type"] == "page")
+    target = next(str(target["targetId"]) for target in targets if target["type"] == "page")
+    return f"{address}/devtools/page/{target}"
