@@ -18,6 +18,8 @@ import pytest
 import serial
 
 from agent.config import load_config
+from hal.codecs.safety_frame import SafetyFrame, SafetyFrameDecoder
+from hal.codecs.safety_values import Com
 
 COMMAND = [sys.executable, "-m", "hil.cli"]
 LIMIT_S = 15.0
@@ -152,6 +154,33 @@ def test_written_configuration_is_one_that_the_agent_accepts(bench: ServedBench)
     assert load_config(path, bench=True).csms.security_profile == 0
 
 
+def test_a_safety_board_reports_unasked_and_the_agent_accepts_what_is_written_for_it(tmp_path: Path) -> None:
+    with ServedBench(tmp_path, "--board", "safety", "--board-profile", "socket") as served:
+        evse = load_config(Path(served.ready["config"]), bench=True).evse[0]
+        assert (evse.board.driver, evse.connector_type) == ("safety", "sType2")
+        decoder, frames = SafetyFrameDecoder(), list[SafetyFrame]()
+        with open_board(served) as port:
+            while len(frames) < 4:
+                frames += decoder.feed(port.read(1))
+        assert {frame.com for frame in frames} == {Com.CHARGE_STATE, Com.PT1000}
+
+
+def test_a_standing_fault_and_a_pulled_cable_outlive_the_bench(tmp_path: Path) -> None:
+    with ServedBench(tmp_path, "--board", "safety") as first:
+        client = first.connect()
+        client.ask("fault", evse=1, kind="cable_pulled")
+        client.ask("fault", evse=1, kind="temperature", value=66)
+        client.close()
+        first.end(signal.SIGTERM)
+    with ServedBench(tmp_path, "--board", "safety") as second:
+        client = second.connect()
+        assert client.ask("state", evse=1)["faults"] == ["cable_pulled", "temperature"]
+        assert not (tmp_path / "evse1" / "board").is_symlink()
+        client.ask("clear", evse=1)
+        assert (tmp_path / "evse1" / "board").is_symlink()
+        client.close()
+
+
 def test_configuration_is_not_overwritten_unless_told(tmp_path: Path) -> None:
     path = tmp_path / "agent.toml"
     path.write_text("# mine\n")
@@ -275,7 +304,14 @@ def test_ctl_ends_quietly_when_the_reader_of_the_event_stream_has_seen_enough(be
 
 
 @pytest.mark.parametrize(
-    "words", [("serve", "--ocpp", "9"), ("serve", "--evses", "0"), ("serve", "--meter", "no_such"), ("replay",)]
+    "words",
+    [
+        ("serve", "--ocpp", "9"),
+        ("serve", "--evses", "0"),
+        ("serve", "--meter", "no_such"),
+        ("serve", "--board-profile", "no_such"),
+        ("replay",),
+    ],
 )
 def test_wrong_usage_is_one_sentence_and_2(tmp_path: Path, words: tuple[str, ...]) -> None:
     place = ("--dir", str(tmp_path)) if words[0] == "serve" else ()
