@@ -4,7 +4,11 @@
 of them arrives as an event.
 """
 
+from collections.abc import Callable
 from typing import Literal, Protocol
+
+from hal.api import FaultCleared, FaultRaised, LockChanged
+from hal.value import dataclass
 
 Phases = Literal[1, 3]
 
@@ -38,3 +42,35 @@ class ShuntTrip(Protocol):
 
     def trip(self) -> None:
         """Trip the breaker; only a technician can undo this."""
+
+
+class Ventilator(Protocol):
+    """The fan for EVs that gas while charging (pilot state D); feedback arrives as `FanChanged`."""
+
+    def run_fan(self, *, on: bool) -> None:
+        """Let the fan run, or stop it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FanChanged:
+    """Feedback: the fan runs, or does not."""
+
+    running: bool
+    at_s: float
+
+
+CardEvent = FaultRaised | FaultCleared | LockChanged | FanChanged
+
+
+class InputOutputCard(Protocol):
+    """What one EVSE has on a card beside its board; its lock, fan and shunt trip are interfaces of their own."""
+
+    @property
+    def last_beat_s(self) -> float:
+        """Monotonic time at which the driver's own loop last came round; it does so even while the card is silent."""
+
+    async def at_rest(self) -> None:
+        """Wait until no motor is driven and no pulse is under way: what is left now stays so without a host."""
+
+    async def run(self, emit: Callable[[CardEvent], None]) -> None:
+        """Poll the card for ever; returns only on cancellation."""

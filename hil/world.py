@@ -120,6 +120,8 @@ class EvseWorld:
     """Resistor between proximity contact and earth; None: nothing there."""
     surroundings: Surroundings = Surroundings()
     relay_driven: bool = False
+    coil_supplied: bool = True
+    """False: an emergency stop interrupts the coils of all contactors, whoever drives them."""
     further_relays_driven: tuple[bool, ...] = ()
     """Contactors 2 (L2 and L3) and 3, for a board that has them; without them the first switches all phases."""
     draw: CurrentRamp = NO_CURRENT
@@ -162,9 +164,8 @@ class EvseWorld:
         """Tell whether the main contacts of this contactor (1-3) are closed."""
         welded, fails_to_close = CONTACTOR_FAULTS[number]
         driven = (self.relay_driven, *self.further_relays_driven)
-        return welded in self.wiring or (
-            number <= len(driven) and driven[number - 1] and fails_to_close not in self.wiring
-        )
+        drives = self.coil_supplied and number <= len(driven) and driven[number - 1]
+        return welded in self.wiring or (drives and fails_to_close not in self.wiring)
 
     @property
     def phases_supplied(self) -> int:
