@@ -11,7 +11,7 @@ from functools import partial
 from transitions import Machine
 
 from agent.clock import Clock, boot_id
-from agent.config import AgentConfig
+from agent.config import AgentConfig, EvseConfig
 from agent.csms.adapter import Adapter
 from agent.csms.client import CsmsClient
 from agent.csms.configured import endpoint_of, timing_of
@@ -22,6 +22,7 @@ from agent.domain.availability import Availability
 from agent.domain.charging_session import ChargingSession
 from agent.domain.session_context import SessionRules
 from agent.domain.session_machine import session_machine
+from agent.domain.signed_transaction import SigningTerms
 from agent.domain.transaction import TransactionState
 from agent.domain.variable import VariableKey
 from agent.domain.vocabulary import IdToken, IdTokenType, StoppedReason, TriggerReason
@@ -32,6 +33,7 @@ from agent.station.charging_station import ChargingStation, StationParts
 from agent.station.evse import Evse
 from agent.station.journal import Journal
 from agent.station.metering import Metering
+from agent.station.signing import Signing
 from agent.station.surroundings import EvseDevices, EvseTiming
 from agent.store import availability, boot_history, variables
 from agent.store.database import Database
@@ -137,11 +139,12 @@ class Agent:
         last = self.journal.last_register(evse_id)
         if last is not None:
             hardware.meter.restore_total(last.register_wh)
+        restored = self._restored(evse_id)
         session = ChargingSession(
             evse_id,
-            self._session_rules(),
+            self._session_rules(evse_config),
             machine,
-            restored=self._restored(evse_id),
+            restored=restored,
             last_register_wh=last.register_wh if last else None,
             operative=operative.operative(evse_id),
         )
@@ -153,6 +156,7 @@ class Agent:
             Metering(evse_id, hardware.meter, poll_interval_s=evse_config.meter.poll_interval_s),
             max_current_a=evse_config.max_current_a,
             indicator=hardware.indicator,
+            signing=self._signing(evse_config, hardware, has_begun=restored is not None),
         )
         return self.station.evse(session, devices, self._surfaces.timing)
 
@@ -164,13 +168,22 @@ class Agent:
             logger.exception("open transaction cannot be read, it stays without an end evse=%d", evse_id)
             return None
 
-    def _session_rules(self) -> SessionRules:
+    def _signing(self, evse: EvseConfig, hardware: EvseHardware, *, has_begun: bool) -> Signing | None:
+        if hardware.signed_meter is None:
+            return None
+        serial_number = evse.meter.serial
+        return Signing(evse.id, hardware.signed_meter, self._clock, serial_number=serial_number, has_begun=has_begun)
+
+    def _session_rules(self, evse: EvseConfig) -> SessionRules:
         authorization = self._config.authorization
         free = IdToken(authorization.free_vend_token or "FREE", IdTokenType.LOCAL)
         return SessionRules(
             connection_timeout_s=self.device_model.integer("TxCtrlr", "EVConnectionTimeOut"),
             free_vend=free if authorization.free_vend else None,
             resume_after_power_loss=self._config.recovery.resume_after_power_loss,
+            signing=SigningTerms(f"{self._config.csms.identity} {evse.id}", evse.meter.tariff_text or "")
+            if evse.meter.signed
+            else None,
             boot_id=boot_id(),
         )
 

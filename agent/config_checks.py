@@ -13,6 +13,7 @@ from agent.config_tables import AgentConfig, EvseConfig
 from hal.value import dataclass
 
 _VENDOR_LENGTH_16 = 20  # OCPP 1.6 BootNotification.req: chargePointVendor CiString20Type
+_SIGNING_MAPS = ("iskra_wm3m4c",)
 _METER_MAPS = Path(hal.__file__).with_name("meters")
 _BASIC_AUTHENTICATION = (1, 2)
 _TLS = (2, 3)
@@ -156,6 +157,12 @@ def _check_meter(index: int, evse: EvseConfig, refuse: _Refuse) -> None:
         refuse(("evse", index, "meter", "map"), "one of " + ", ".join(maps))
     if (meter.port is None) == (meter.host is None):
         refuse(("evse", index, "meter", "port"), "either port (serial) or host (TCP)")
+    if meter.signed and meter.map not in _SIGNING_MAPS:
+        wanted = f"one of a meter whose signing is built ({', '.join(_SIGNING_MAPS)}), because signed is true"
+        refuse(("evse", index, "meter", "map"), wanted)
+    for key in ("serial", "tariff_text"):
+        if getattr(meter, key) and not meter.signed:
+            refuse(("evse", index, "meter", key), "no such key unless signed is true: it has no effect")
 
 
 def _check_keys_of_driver(

@@ -25,6 +25,7 @@ from hal.board import (
     safety_board,
 )
 from hal.panel import Indicator, RfidReader
+from hal.signed_meter import SignedMeter
 from hal.transports.port import Port
 from hal.value import dataclass
 
@@ -45,6 +46,7 @@ class EvseHardware:
     board: PilotController
     meter: EnergyMeter
     indicator: Indicator | None
+    signed_meter: SignedMeter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +76,12 @@ def build_hardware(
         path = ("evse", index)
         try:
             meter = _meter(evse.meter, buses, open_line)
+            signed_meter = _signed_meter(evse.meter, buses, open_line) if evse.meter.signed else None
         except HardwareFault as fault:
             raise _refusal(config, (*path, "meter", "map"), f"a meter that can be billed from; {fault}") from fault
         board = _board(evse, open_line)
         check_host_loss(config, index, board.capabilities)
-        evses[evse.id] = EvseHardware(board, meter, _indicator(evse, open_line))
+        evses[evse.id] = EvseHardware(board, meter, _indicator(evse, open_line), signed_meter)
     all_ids = tuple(evses)
     readers = tuple(_reader(reader, all_ids, open_line) for reader in config.reader)
     return Hardware(evses, readers, buses.buses)
@@ -150,12 +153,19 @@ def _indicator(evse: EvseConfig, open_line: OpenLine) -> Indicator | None:
     return line_indicator(open_line(SerialLine(evse.indicator.port, evse.indicator.baudrate)))
 
 
-def _meter(meter: MeterConfig, buses: MeterBuses, open_line: OpenLine) -> EnergyMeter:
-    line: SerialLine | TcpLine
+def _meter_line(meter: MeterConfig) -> SerialLine | TcpLine:
     if meter.port is not None:
-        line = SerialLine(meter.port, meter.baudrate, meter.parity, meter.stopbits)
-    else:
-        line = TcpLine(meter.host or "", meter.tcp_port)
+        return SerialLine(meter.port, meter.baudrate, meter.parity, meter.stopbits)
+    return TcpLine(meter.host or "", meter.tcp_port)
+
+
+def _signed_meter(meter: MeterConfig, buses: MeterBuses, open_line: OpenLine) -> SignedMeter:
+    line = _meter_line(meter)
+    return buses.signed_meter(line, meter.unit, meter.map, open_port=lambda: open_line(line))
+
+
+def _meter(meter: MeterConfig, buses: MeterBuses, open_line: OpenLine) -> EnergyMeter:
+    line = _meter_line(meter)
     return buses.meter(
         line,
         meter.unit,

@@ -50,6 +50,7 @@ def _describe(config: AgentConfig) -> StationDescription:
             for evse in config.evse
         ),
         phases=station.phases,
+        signs=any(evse.meter.signed for evse in config.evse),
     )
 
 

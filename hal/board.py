@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hal.abilities import Phases, PhaseSwitch, PilotInterrupt
-from hal.api import EnergyMeter, PilotController
+from hal.api import EnergyMeter, HardwareFault, PilotController
 from hal.panel import Indicator, RfidReader
+from hal.signed_meter import SignedMeter
 from hal.transports.port import Port
 from hal.transports.serial_port import SerialPort
 from hal.value import dataclass
@@ -112,6 +113,10 @@ def openevse_board(port: Port, settings: OpenEvseSettings) -> PilotController:
     )
 
 
+ISKRA = "iskra_wm3m4c"
+"""The one map of a meter that is known to sign."""
+
+
 class MeterBuses:
     """Modbus lines; meters on the same line share one bus, which asks one at a time."""
 
@@ -134,18 +139,32 @@ class MeterBuses:
         open_port: Callable[[], Port] | None = None,
     ) -> EnergyMeter:
         """Build the driver of one meter. Raises: HardwareFault if it cannot be billed from, or is not known."""
-        from hal.drivers.modbus_bus import ModbusBus  # noqa: PLC0415 - only what is configured is imported
-        from hal.drivers.modbus_meter import ModbusMeter  # noqa: PLC0415
+        from hal.drivers.modbus_meter import ModbusMeter  # noqa: PLC0415 - only what is configured is imported
         from hal.meters.register_map import load_register_map  # noqa: PLC0415
 
         register_map = load_register_map(map_name, allow_coarse_register=allow_coarse_register)
+        return ModbusMeter(self._bus(line, open_port), unit, register_map, clock=self._utc)
+
+    def signed_meter(
+        self, line: SerialLine | TcpLine, unit: int, map_name: str, *, open_port: Callable[[], Port] | None = None
+    ) -> SignedMeter:
+        """Build the driver of a meter's signing. Raises: HardwareFault if it is not known how this model signs."""
+        from hal.drivers.iskra_signing import IskraSignedMeter  # noqa: PLC0415 - only what is configured is imported
+
+        if map_name != ISKRA:
+            raise HardwareFault(f"how {map_name} signs is not built; {ISKRA} is")
+        return IskraSignedMeter(self._bus(line, open_port), unit)
+
+    def _bus(self, line: SerialLine | TcpLine, open_port: Callable[[], Port] | None) -> "ModbusBus":
+        from hal.drivers.modbus_bus import ModbusBus  # noqa: PLC0415 - only what is configured is imported
+
         key = line.path if isinstance(line, SerialLine) else line
         if key not in self._buses:
             framing: Framing = "rtu" if isinstance(line, SerialLine) else "tcp"
             baudrate = line.baudrate if isinstance(line, SerialLine) else 9600
             port = open_port() if open_port is not None else line.port()
             self._buses[key] = ModbusBus(port, framing, baudrate=baudrate, name=str(key))
-        return ModbusMeter(self._buses[key], unit, register_map, clock=self._utc)
+        return self._buses[key]
 
 
 @dataclass(frozen=True, slots=True)

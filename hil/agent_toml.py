@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hil.devices.modbus_meter import SIGNING_MAPS
+from hil.evse_bench import serial_number
+
 Scalar = str | int | float | Sequence[str] | Sequence[int]
 
 BENCH_PASSWORD = "bench-password-0001"  # noqa: S105 - of the simulated station, known to everybody
@@ -72,6 +75,8 @@ def _reader(plan: StationPlan) -> dict[str, Scalar]:
 def _evse(plan: StationPlan, number: int) -> str:
     lines = plan.directory / f"evse{number}"
     meter: dict[str, Scalar] = {"driver": "modbus", "map": plan.meter_map}
+    if plan.meter_map in SIGNING_MAPS:
+        meter |= {"signed": True, "serial": serial_number(number)}
     if plan.tcp_ports:
         meter |= {"host": "127.0.0.1", "tcp_port": plan.tcp_ports[number - 1], "unit": 1}
     else:

@@ -14,7 +14,7 @@ from typing import Any
 from hil.boards import AnyBoardModel, kind_of, watches_proximity
 from hil.device_line import DeviceLine
 from hil.devices.vehicle import VehicleModel
-from hil.evse_bench import EvseBench, MeterModel
+from hil.evse_bench import EvseBench, MeterModel, serial_number
 from hil.faults import OF_THE_CAR, bring_in, kinds_of, take_out
 from hil.readers import reader_simulator
 from hil.world import Emit, PilotLoad
@@ -44,7 +44,7 @@ class Bench:
         """Called with the EVSE whose board cable was pulled or put back."""
         meter = meter_model or MeterModel()
         self.evses = {
-            number: EvseBench(self._emitter(number), board, replace(meter, serial_number=f"PL{number:06}"))
+            number: EvseBench(self._emitter(number), board, replace(meter, serial_number=serial_number(number)))
             for number in range(1, evses + 1)
         }
         self.reader = reader_simulator(reader)
@@ -191,6 +191,8 @@ class Bench:
                 for kind in kinds_of(bench.board_model):
                     if kind in entry["faults"]:
                         bring_in(bench, kind, entry["faults"][kind])
+                if bench.meter.signing is not None and entry.get("signing") is not None:
+                    bench.meter.signing.restore(entry["signing"])
 
     # --------------------------------------------------------------
 
@@ -239,4 +241,5 @@ def _saved(bench: EvseBench) -> Result:
         "board": bench.board.save(),
         "vehicle": bench.vehicle.to_json(),
         "faults": {kind: value for kind, value in bench.standing.items() if kind not in bench.fault_ends},
+        "signing": bench.meter.signing.to_json() if bench.meter.signing is not None else None,
     }

@@ -28,6 +28,11 @@ class MeterModel:
     serial_number: str = "PL000001"
 
 
+def serial_number(evse: int) -> str:
+    """Serial number of an EVSE's meter."""
+    return f"PL{evse:06}"
+
+
 class EvseBench:
     """One EVSE of the bench."""
 

@@ -145,6 +145,8 @@ class Evse:
             self._group = group
             group.create_task(self.board.run(self.post), name=f"board {self.evse_id}")
             group.create_task(self.metering.run(self.post), name=f"meter {self.evse_id}")
+            if self._devices.signing is not None:
+                group.create_task(self._devices.signing.run(self.post), name=f"signing {self.evse_id}")
             if self._devices.indicator is not None:
                 group.create_task(self._devices.indicator.run(), name=f"indicator {self.evse_id}")
             self._publish(self._clock.now())
@@ -268,6 +270,9 @@ class Evse:
                     pass
                 case act.ReadMeter():
                     self.metering.read_now()
+                case act.StartSigning() | act.StopSigning():
+                    if self._devices.signing is not None:
+                        self._devices.signing.ask(action)
                 case act.AskAuthorization():
                     self._ask_authorization(action)
                 case act.Report(fact):

@@ -8,6 +8,7 @@ from agent.domain.session_state import EvseStatus
 from agent.domain.vocabulary import Authorization, IdToken
 from agent.station.metering import Metering
 from agent.station.sampling import SampleIntervals
+from agent.station.signing import Signing
 from hal.abilities import ConnectorLock
 from hal.api import PilotController
 from hal.panel import Indicator
@@ -31,6 +32,7 @@ class EvseDevices:
     max_current_a: float
     lock: ConnectorLock | None = None
     indicator: Indicator | None = None
+    signing: Signing | None = None
 
 
 class FactStore(Protocol):

@@ -7,7 +7,16 @@ when.
 from dataclasses import dataclass
 from decimal import Decimal
 
-from hil.csms.ledger_values import Anomaly, Arrival, LogicalTransaction, Memory, Payload, registers, shape
+from hil.csms.ledger_values import (
+    Anomaly,
+    Arrival,
+    LogicalTransaction,
+    Memory,
+    Payload,
+    registers,
+    shape,
+    signed_values,
+)
 
 VERSION = "1.6"
 
@@ -65,6 +74,7 @@ class Ledger16:
         transaction.ends += 1
         transaction.ended_at = payload.get("timestamp")
         transaction.stop_reason = payload.get("reason", "Local")
+        transaction.signed_values += signed_values(payload.get("transactionData"))
         transaction.energy_stop_wh = Decimal(payload.get("meterStop", 0))
         self._see_register(transaction, transaction.energy_stop_wh)
         self._close(transaction)

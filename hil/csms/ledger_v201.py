@@ -1,8 +1,18 @@
 """Rule: OCPP 2.0.1 transactions; an event is known by (transactionId, seqNo)."""
 
-from hil.csms.ledger_values import Anomaly, Arrival, LogicalTransaction, Memory, Payload, Register, registers
+from hil.csms.ledger_values import (
+    Anomaly,
+    Arrival,
+    LogicalTransaction,
+    Memory,
+    Payload,
+    Register,
+    registers,
+    signed_values,
+)
 
 VERSION = "2.0.1"
+BEGIN = "Transaction.Begin"
 
 
 class Ledger201:
@@ -33,6 +43,7 @@ class Ledger201:
                 transaction.highest_seq_no = max(transaction.highest_seq_no, seq_no)
                 _describe(transaction, payload)
                 self._take_energy(transaction, payload)
+                transaction.signed_values += signed_values(payload.get("meterValue"))
                 _count(transaction, payload)
         return arrival
 
@@ -60,7 +71,10 @@ class Ledger201:
 
     def _take_energy(self, transaction: LogicalTransaction, payload: Payload) -> None:
         readings = list(registers(payload.get("meterValue")))
+        is_start = payload.get("eventType") == "Started"
         for register in readings:
+            if register.context == BEGIN and not is_start:
+                continue  # told once more with its signature
             last_wh = transaction.energy_last_wh
             if last_wh is not None and register.energy_wh < last_wh:
                 self._report("energy_backwards", transaction, f"{register.energy_wh} Wh after {last_wh} Wh")

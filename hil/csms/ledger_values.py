@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -42,6 +43,16 @@ class Anomaly:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class SignedValue:
+    """One signed record inside a message, decoded."""
+
+    context: str
+    record: str
+    public_key: str
+    """Hexadecimal; empty where none came."""
+
+
 @dataclass(slots=True)
 class LogicalTransaction:
     """One transaction as the back-end understood it, however often its messages came."""
@@ -57,6 +68,7 @@ class LogicalTransaction:
     energy_stop_wh: Decimal | None = None
     energy_last_wh: Decimal | None = None
     stop_reason: str | None = None
+    signed_values: list[SignedValue] = field(default_factory=list)
     starts: int = 0
     ends: int = 0
     """Logical starts and ends: repeats are not counted here."""
@@ -101,6 +113,7 @@ class LogicalTransaction:
             "energy_stop_wh": _text(self.energy_stop_wh),
             "energy_wh": _text(self.energy_wh),
             "stop_reason": self.stop_reason,
+            "signed_values": [asdict(value) for value in self.signed_values],
             "starts": self.starts,
             "ends": self.ends,
             "meter_values": self.meter_values,
@@ -143,6 +156,22 @@ def registers(meter_values: object) -> Iterator[Register]:
         energy_wh = _energy_wh(sample)
         if energy_wh is not None:
             yield Register(energy_wh, str(sample.get("context", "Sample.Periodic")))
+
+
+def signed_values(meter_values: object) -> Iterator[SignedValue]:
+    """Give the signed records in order: of 2.0.1 their own field, of 1.6 raw text or a JSON object."""
+    for sample in _samples(meter_values):
+        context = str(sample.get("context", "Sample.Periodic"))
+        if isinstance(fields := sample.get("signedMeterValue"), Mapping):
+            yield _decoded(context, fields)
+        elif sample.get("format") == "SignedData" and isinstance(text := sample.get("value"), str):
+            yield _decoded(context, json.loads(text)) if text.startswith("{") else SignedValue(context, text, "")
+
+
+def _decoded(context: str, fields: Payload) -> SignedValue:
+    data = next((str(fields[name]) for name in ("signedMeterData", "signedMeterValue") if name in fields), "")
+    key = b64decode(str(fields.get("publicKey", ""))).hex()
+    return SignedValue(context, b64decode(data).decode(), key)
 
 
 def shape(meter_values: object) -> tuple[object, ...]:

@@ -26,6 +26,7 @@ from hil.boards import AnyBoardModel, agent_driver, has_socket
 from hil.boards import board_model as model_of
 from hil.csms.bench_csms import BenchCsms
 from hil.csms.memory_connection import MemoryConnection, memory_connection_pair
+from hil.evse_bench import MeterModel
 from tests.fakes.virtual_bench import VirtualLines, virtual_bench
 
 IDENTITY = "BENCH-0001"
@@ -148,6 +149,8 @@ async def virtual_station(
     poll_interval_s: float = 1.0,
     started: bool = True,
     reader: str = "line",
+    meter_map: str = "eastron_sdm630",
+    extra_meter_toml: str = "",
 ) -> AsyncIterator[VirtualStation]:
     """Make everything on the running (virtual) loop; the agent runs unless told otherwise.
 
@@ -157,14 +160,14 @@ async def virtual_station(
     model = board_model if board_model is not None else model_of(kind, profile or None)
     clock = VirtualClock()
     csms = BenchCsms(clock=lambda: clock.now().utc)
-    async with virtual_bench(evses=evses, board_model=model, reader=reader) as lines:
+    async with virtual_bench(evses=evses, board_model=model, meter_model=MeterModel(meter_map), reader=reader) as lines:
         plan = StationPlan(
-            *(directory, evses, "eastron_sdm630", "ws://csms", (version,)),
+            *(directory, evses, meter_map, "ws://csms", (version,)),
             board_driver=agent_driver(model),
             has_socket=has_socket(model),
             reader_driver=reader,
         )
-        text = agent_toml(plan)
+        text = agent_toml(plan).replace("[evse.meter]", f"[evse.meter]\n{extra_meter_toml}")
         if plan.board_driver in POLLED_BOARDS:
             text = text.replace("[evse.meter]", f"poll_interval_s = {poll_interval_s}\n[evse.meter]")
         text = text.replace("[evse.indicator]", f"poll_interval_s = {poll_interval_s}\n[evse.indicator]")

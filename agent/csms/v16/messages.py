@@ -10,8 +10,10 @@ from decimal import Decimal
 from typing import assert_never
 
 from agent.csms.adapter import Outgoing, Payload, RpcError, RpcErrorCode
+from agent.csms.signed_values import signed_values
 from agent.csms.v16 import statuses
 from agent.csms.v16.sampled_values import meter_values_of
+from agent.csms.v16.signed_data import signed_data
 from agent.csms.v16.wire_values import ID_TAG_CHARS, id_tag, timestamp
 from agent.domain.delivery import TransactionAtCsms
 from agent.domain.device_model import DeviceModel
@@ -165,7 +167,8 @@ def _ended(fact: TransactionEnded, at_csms: TransactionAtCsms, model: DeviceMode
     tag = None if fact.id_token is None else id_tag(fact.id_token)
     if tag is not None:
         payload["idTag"] = tag
-    values = meter_values_of(fact.samples, model)
+    signed = [signed_data(value, model) for value in signed_values(fact, model)]
+    values = [*meter_values_of(fact.samples, model), *signed]
     if values:
         payload["transactionData"] = values
     return [Outgoing("StopTransaction", payload)]

@@ -6,7 +6,9 @@ from enum import Enum
 from typing import assert_never
 
 from agent.csms.adapter import Outgoing, Payload
+from agent.csms.signed_values import signed_values
 from agent.csms.v201.sampled_values import REGISTER, has_register, meter_value, register_value
+from agent.csms.v201.signed_meter_values import signed_meter_value
 from agent.csms.v201.wire_values import CONNECTOR_ID, evse, id_token, timestamp
 from agent.domain.device_model import DeviceModel
 from agent.domain.facts import (
@@ -139,6 +141,9 @@ def _ended(fact: TransactionEnded, model: DeviceModel) -> Payload:
     event["transactionInfo"]["stoppedReason"] = STOPPED_REASONS[fact.stopped_reason]
     measurands = model.members("SampledDataCtrlr", "TxEndedMeasurands")
     _add_samples(event, fact, measurands, model, ReadingContext.TRANSACTION_END)
+    signed = [told for value in signed_values(fact, model) for told in signed_meter_value(value, fact.transaction_id)]
+    if signed:
+        event["meterValue"] = [*event.get("meterValue", ()), *signed]
     return event
 
 

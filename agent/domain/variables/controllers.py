@@ -6,7 +6,7 @@ is refused), ItemsPerMessage and BytesPerMessage of GetReport (B08), Organizatio
 """
 
 from agent.domain.variable import DataType, VariableDefinition, VariableKey
-from agent.domain.variables.rows import fixed, flag, integer, members, read_only, seconds, text
+from agent.domain.variables.rows import fixed, flag, integer, members, options, read_only, seconds, text
 from agent.domain.vocabulary import TxPoint
 
 ITEMS_PER_MESSAGE = 100
@@ -16,6 +16,7 @@ REGISTER = "Energy.Active.Import.Register"
 TX_POINTS = tuple(point.value for point in TxPoint)
 TIME_SOURCES = ("Heartbeat", "RealTimeClock")
 """Heartbeat: UTC is learnt from the back-end. RealTimeClock: the operating system's clock alone."""
+KEY_POLICIES = ("Never", "OncePerTransaction", "EveryMeterValue")
 EACH_WAY = ("GetVariables", "SetVariables")
 
 
@@ -82,6 +83,25 @@ def metering(measurands: tuple[str, ...]) -> list[VariableDefinition]:
         seconds("AlignedDataCtrlr", "Interval", 900, maximum=DAY_S),
         fixed(members("AlignedDataCtrlr", "TxEndedMeasurands", "", measurands)),
         fixed(seconds("AlignedDataCtrlr", "TxEndedInterval", 0)),
+    ]
+
+
+def signed_metering() -> list[VariableDefinition]:
+    """What a back-end is told of signed values; only of a station whose meters sign."""
+    name = VariableDefinition(
+        VariableKey("SampledDataCtrlr", "SignedDataName"),
+        DataType.STRING,
+        default="signedMeterData",
+        minimum=1,
+        maximum=50,
+    )
+    return [
+        flag("SampledDataCtrlr", "SignReadings", default=True),
+        # Begin and end are signed; values in between are not.
+        fixed(flag("AlignedDataCtrlr", "SignReadings", default=False)),
+        options("OCPPCommCtrlr", "PublicKeyWithSignedMeterValue", "OncePerTransaction", KEY_POLICIES),
+        read_only(options("SampledDataCtrlr", "SignedDataFormat", "raw", ("raw", "json"))),
+        name,
     ]
 
 

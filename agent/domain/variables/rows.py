@@ -39,6 +39,13 @@ def members(
     )
 
 
+def options(component: str, name: str, default: str, supported: tuple[str, ...]) -> VariableDefinition:
+    """Build a read-write choice of one supported value."""
+    return VariableDefinition(
+        _key(component, name), DataType.OPTION_LIST, Mutability.READ_WRITE, default, values=supported
+    )
+
+
 def text(component: str, name: str, default: str) -> VariableDefinition:
     """Build a fixed text."""
     return VariableDefinition(_key(component, name), DataType.STRING, default=default, fixed=True)

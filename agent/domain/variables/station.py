@@ -44,6 +44,8 @@ class StationDescription:
     evses: tuple[EvseDescription, ...]
     phases: int = 3
     measurands: tuple[str, ...] = MEASURANDS
+    signs: bool = False
+    """A meter of it signs transactions."""
 
 
 def station_definitions(station: StationDescription) -> list[VariableDefinition]:
@@ -55,6 +57,7 @@ def station_definitions(station: StationDescription) -> list[VariableDefinition]
         *controllers.authorization(),
         *controllers.transactions(),
         *controllers.metering(station.measurands),
+        *(controllers.signed_metering() if station.signs else ()),
         *controllers.security(station.identity, station.security_profile),
     ]
 
