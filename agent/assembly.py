@@ -20,9 +20,13 @@ from agent.csms.frame_log import FrameLog, FrameSink, NoFrameLog
 from agent.csms.link_variables import ModelTiming
 from agent.domain.availability import Availability
 from agent.domain.charging_session import ChargingSession
+from agent.domain.contactor_care import ContactorTimes
+from agent.domain.evse_memory import EvseMemory
+from agent.domain.meter_supervision import SupervisionLimits
 from agent.domain.session_context import SessionRules
 from agent.domain.session_machine import session_machine
 from agent.domain.signed_transaction import SigningTerms
+from agent.domain.temperature_derating import DeratingSteps
 from agent.domain.transaction import TransactionState
 from agent.domain.variable import VariableKey
 from agent.domain.vocabulary import IdToken, IdTokenType, StoppedReason, TriggerReason
@@ -30,12 +34,14 @@ from agent.hardware import EvseHardware, Hardware, ReaderHardware
 from agent.presets import build_device_model
 from agent.station.authorizer import Authorizer
 from agent.station.charging_station import ChargingStation, StationParts
+from agent.station.event_ids import EventIds
 from agent.station.evse import Evse
+from agent.station.guard import Guard, GuardSettings
 from agent.station.journal import Journal
 from agent.station.metering import Metering
 from agent.station.signing import Signing
 from agent.station.surroundings import EvseDevices, EvseTiming
-from agent.store import availability, boot_history, variables
+from agent.store import availability, boot_history, evse_memory, variables
 from agent.store.database import Database
 from agent.store.errors import StoreError
 from hal.panel import CardPresented
@@ -79,6 +85,8 @@ class Agent:
         self.client: CsmsClient
         self._boot_reason = boot_history.POWER_UP
         self._boards_steered = asyncio.Event()
+        self._memories: dict[int, EvseMemory] = {}
+        self._event_ids = EventIds(evse_memory.EVENT_NUMBERS, self._reserve_events)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
@@ -89,6 +97,10 @@ class Agent:
         self.device_model.load([(str(key), value) for key, value in stored.items()])
         self.device_model.on_written(self._keep_variable)
         operative = Availability(self._hardware.evses, await self._database.run(availability.load))
+        self._memories = await self._database.run(
+            lambda connection: evse_memory.load_all(connection, tuple(self._hardware.evses))
+        )
+        self._event_ids.start(await self._database.run(evse_memory.reserve_events))
         self._boot_reason = await self._database.run(
             lambda connection: boot_history.take_boot_reason(connection, boot_history.this_boot_id())
         )
@@ -157,6 +169,9 @@ class Agent:
             max_current_a=evse_config.max_current_a,
             indicator=hardware.indicator,
             signing=self._signing(evse_config, hardware, has_begun=restored is not None),
+            guard=Guard(
+                evse_id, self._event_ids.next, guard_settings(evse_config), self._memories.get(evse_id, EvseMemory())
+            ),
         )
         return self.station.evse(session, devices, self._surfaces.timing)
 
@@ -262,6 +277,9 @@ class Agent:
 
     # ------------------------------------------------------------------ persistence of what is commanded
 
+    def _reserve_events(self) -> None:
+        self._database.submit(evse_memory.reserve_events, _log_failure)
+
     def _keep_variable(self, key: VariableKey, value: str) -> None:
         self._database.submit(lambda connection: variables.put(connection, key, value), _log_failure)
 
@@ -269,6 +287,32 @@ class Agent:
         self._database.submit(
             lambda connection: availability.put(connection, evse_id, operative=operative), _log_failure
         )
+
+
+def guard_settings(evse: EvseConfig) -> GuardSettings:
+    """Return what is configured of an EVSE's supervision."""
+    seen = evse.supervision
+    return GuardSettings(
+        phases=evse.phases,
+        supervision=SupervisionLimits(
+            over_current_factor=seen.over_current_factor,
+            over_current_margin_a=seen.over_current_margin_a,
+            over_current_s=seen.over_current_s,
+            over_current_grace_s=seen.over_current_grace_s,
+            under_voltage_v=seen.under_voltage_v,
+            over_voltage_v=seen.over_voltage_v,
+            voltage_hysteresis_v=seen.voltage_hysteresis_v,
+            voltage_s=seen.voltage_s,
+            unexpected_current_a=seen.unexpected_current_a,
+            unexpected_current_s=seen.unexpected_current_s,
+        ),
+        temperature=DeratingSteps(
+            steps=tuple(zip(evse.temperature.steps_c, evse.temperature.fractions, strict=True)),
+            recover_c=evse.temperature.recover_c,
+            sensor_fallback_a=evse.temperature.sensor_fallback_a,
+        ),
+        contactor=ContactorTimes(evse.contactor.min_off_s, evse.contactor.min_on_s),
+    )
 
 
 def _offset_s(clock: Clock) -> float:

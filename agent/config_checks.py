@@ -215,6 +215,16 @@ def _exclusive_ports(config: AgentConfig) -> Iterator[tuple[KeyPath, object]]:
         yield ("reader", index, "port"), reader.port
 
 
+def _check_temperature(config: AgentConfig, refuse: _Refuse) -> None:
+    for index, evse in enumerate(config.evse):
+        path = ("evse", index, "temperature")
+        steps_c, fractions = evse.temperature.steps_c, evse.temperature.fractions
+        if list(steps_c) != sorted(steps_c) or evse.temperature.recover_c >= steps_c[0]:
+            refuse((*path, "steps_c"), "rising temperatures, all above recover_c")
+        if len(fractions) != len(steps_c) or list(fractions) != sorted(fractions, reverse=True):
+            refuse((*path, "fractions"), "as many falling fractions as there are steps_c")
+
+
 _RULES: tuple[Callable[[AgentConfig, _Refuse], None], ...] = (
     _check_vendor,
     _check_time_zone,
@@ -227,4 +237,5 @@ _RULES: tuple[Callable[[AgentConfig, _Refuse], None], ...] = (
     _check_evses,
     _check_readers,
     _check_ports,
+    _check_temperature,
 )

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from agent.config_errors import Origin
 from agent.config_files import ConfigTree
+from agent.config_guard import ContactorConfig, SupervisionConfig, TemperatureConfig
 from agent.config_schema import Choice, FilePath, Flag, Listing, Number, Text, free_table, setting, settings, table
 from agent.version import VERSION
 
@@ -203,6 +204,9 @@ class EvseConfig:
     board: BoardConfig = table(BoardConfig, "board of this EVSE")
     meter: MeterConfig = table(MeterConfig, "meter of this EVSE")
     indicator: IndicatorConfig | None = table(IndicatorConfig, "indicator of this EVSE", default=None)
+    supervision: SupervisionConfig = table(SupervisionConfig, "supervision by the meter", default=SupervisionConfig())
+    temperature: TemperatureConfig = table(TemperatureConfig, "derating", default=TemperatureConfig())
+    contactor: ContactorConfig = table(ContactorConfig, "care of the contactor", default=ContactorConfig())
 
 
 @settings

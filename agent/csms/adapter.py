@@ -151,6 +151,10 @@ class Adapter(Protocol):
     def status_requests(self, status: EvseStatus) -> list[Outgoing]:
         """StatusNotification of one EVSE."""
 
+    @property
+    def tells_faults_by_status(self) -> bool:
+        """True (1.6): a status names a fault, so that it is news whenever the standing faults change."""
+
     def station_status_requests(self) -> list[Outgoing]:
         """1.6: StatusNotification of connector 0; 2.0.1: none."""
 

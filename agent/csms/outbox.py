@@ -30,10 +30,10 @@ from agent.domain.delivery import TransactionAtCsms
 from agent.domain.facts import (
     Fact,
     JournalRow,
+    StationFact,
     TransactionEnded,
     TransactionFact,
     TransactionStarted,
-    UnauthorisedEnergyFound,
 )
 from agent.domain.vocabulary import Authorization, IdToken
 
@@ -152,7 +152,7 @@ class Outbox:
     def _settle_untold(self, delivery: _Delivery) -> None:
         """This version has nothing to say of the fact: either it never has, or because the start was given up."""
         fact = delivery.row.fact
-        begins = isinstance(fact, TransactionStarted | UnauthorisedEnergyFound)
+        begins = isinstance(fact, TransactionStarted | StationFact)
         if begins or delivery.known.start_acknowledged:
             self._acknowledge(delivery)
         else:
@@ -209,7 +209,7 @@ class Outbox:
         delivery.failures = 0
         if answer.csms_transaction_id is not None:
             delivery.known = TransactionAtCsms(start_acknowledged=True, csms_transaction_id=answer.csms_transaction_id)
-        if answer.authorization is not None and not isinstance(fact, UnauthorisedEnergyFound):
+        if answer.authorization is not None and not isinstance(fact, StationFact):
             self._take_authorization(fact, answer.authorization)
 
     def _take_authorization(self, fact: TransactionFact, authorization: Authorization) -> None:
@@ -248,4 +248,4 @@ class Outbox:
 
 
 def _transaction_id(fact: Fact) -> str | None:
-    return None if isinstance(fact, UnauthorisedEnergyFound) else fact.transaction_id
+    return None if isinstance(fact, StationFact) else fact.transaction_id

@@ -9,7 +9,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Hashable
 
-from agent.csms.adapter import CallTimeoutError, LinkLostError, Outgoing, RpcError
+from agent.csms.adapter import Adapter, CallTimeoutError, LinkLostError, Outgoing, RpcError
 from agent.csms.call_queue import Urgency
 from agent.csms.link import CsmsLink
 from agent.csms.settings import LinkTiming
@@ -35,6 +35,8 @@ class StatusBoard:
         self._timing = timing
         self._queued: dict[int, deque[EvseStatus]] = {}
         self._told: dict[int, Hashable] = {}
+        self._missed: set[int] = set()
+        """EVSEs of which the back-end has missed statuses: their standing faults are told one by one."""
         self._told_station: Hashable = None
         self._told_by: object = None
         self._changed = asyncio.Event()
@@ -46,10 +48,12 @@ class StatusBoard:
     def publish(self, status: EvseStatus) -> None:
         """Take the present status of an EVSE."""
         queued = self._queued.setdefault(status.evse_id, deque(maxlen=MAX_QUEUED_PER_EVSE))
+        news = status.standing != (queued[-1].standing if queued else ())
         if not self._link.online.is_set():
             queued.clear()
+            self._missed.add(status.evse_id)
         queued.append(status)
-        self._urgent = self._urgent or status.connector_status is ConnectorStatus.FAULTED
+        self._urgent = self._urgent or news or status.connector_status is ConnectorStatus.FAULTED
         self._settled_at_s = max(self._settled_at_s, asyncio.get_running_loop().time() + FACTS_FIRST_S)
         self._changed.set()
 
@@ -67,9 +71,10 @@ class StatusBoard:
     def _go_offline(self) -> None:
         if self._offline_since_s is None:
             self._offline_since_s = asyncio.get_running_loop().time()
-        for queued in self._queued.values():
+        for evse_id, queued in self._queued.items():
             while len(queued) > 1:
                 queued.popleft()
+                self._missed.add(evse_id)
         self._changed.set()
 
     def _come_online(self) -> None:
@@ -79,6 +84,7 @@ class StatusBoard:
         threshold_s = self._timing().offline_threshold_s
         if self._told_by is not self._link.adapter:
             self._told.clear()
+            self._missed.update(self._queued)
             self._told_station = None
             self._told_by = self._link.adapter
             self._settled_at_s = now_s
@@ -86,6 +92,7 @@ class StatusBoard:
             self._settled_at_s = now_s + self._timing().settle_s
             if threshold_s is not None and now_s - since_s > threshold_s:
                 self._told.clear()
+                self._missed.update(self._queued)
 
     async def _settle(self) -> None:
         loop = asyncio.get_running_loop()
@@ -122,16 +129,22 @@ class StatusBoard:
         queued = self._queued[evse_id]
         while queued and (adapter := self._link.adapter) is not None:
             status = queued[0]
-            requests = adapter.status_requests(status)
-            content = _content(requests)
-            if content != self._told.get(evse_id):
-                await self._send(requests)
-                self._told[evse_id] = content
+            for each in status.one_by_one() if evse_id in self._missed else (status,):
+                await self._tell(evse_id, each, adapter)
+            self._missed.discard(evse_id)
             if queued[0] is not status:  # a newer one pushed it out
                 continue
             if len(queued) == 1:
                 return  # stays as the latest known, for the next connection
             queued.popleft()
+
+    async def _tell(self, evse_id: int, status: EvseStatus, adapter: Adapter) -> None:
+        """Tell this status unless it says what the one before it said. Raises: LinkLostError."""
+        requests = adapter.status_requests(status)
+        content = (_content(requests), status.standing if adapter.tells_faults_by_status else ())
+        if content != self._told.get(evse_id):
+            await self._send(requests)
+            self._told[evse_id] = content
 
     async def _send(self, requests: list[Outgoing]) -> None:
         """Send; a refusal is final, a missing answer is left to the liveness check. Raises: LinkLostError."""

@@ -1,5 +1,6 @@
 """The states of a charging session, and what an outsider sees of an EVSE."""
 
+from dataclasses import replace
 from datetime import datetime
 from enum import Enum
 
@@ -45,4 +46,12 @@ class EvseStatus:
     charging_state: ChargingState
     at: datetime
     fault: Fault | None = None
+    """The fault to tell: one that is new, else the gravest that stands."""
     fault_detail: str = ""
+    standing: tuple[tuple[Fault, str], ...] = ()
+    """All faults that stand, with their details."""
+
+    def one_by_one(self) -> "tuple[EvseStatus, ...]":
+        """Return a status for each standing fault, this one last: for who has missed something."""
+        others = tuple(each for each in self.standing if each[0] is not self.fault)
+        return (*(replace(self, fault=fault, fault_detail=detail) for fault, detail in others), self)

@@ -11,6 +11,7 @@ from agent.domain import events as ev
 from agent.domain.availability import Availability
 from agent.domain.charging_session import ChargingSession
 from agent.domain.device_model import DeviceModel
+from agent.domain.evse_memory import EvseMemory
 from agent.domain.facts import Fact, Sample
 from agent.domain.session_state import EvseStatus
 from agent.domain.token_routing import choose_evse_for_start, choose_evse_for_token
@@ -146,6 +147,10 @@ class ChargingStation:
     def note_register(self, evse_id: int, register_wh: Decimal) -> None:
         """Keep the register up to which energy is accounted for."""
         self._parts.journal.note_register(evse_id, register_wh, self._parts.clock.now().utc)
+
+    def remember(self, evse_id: int, memory: EvseMemory) -> None:
+        """Keep what an EVSE is to know after a restart."""
+        self._parts.journal.remember(evse_id, memory)
 
     def _journal_health_changed(self, healthy: bool) -> None:  # noqa: FBT001 - the journal's callback
         for evse in self._evses.values():

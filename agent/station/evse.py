@@ -6,6 +6,7 @@ only, so a hung loop loses power by itself.
 """
 
 import asyncio
+import itertools
 import logging
 from typing import Final, assert_never
 
@@ -15,7 +16,6 @@ from agent.domain import events as ev
 from agent.domain.charging_limit import Claim
 from agent.domain.charging_session import ChargingSession
 from agent.domain.control_pilot import ControlPilot
-from agent.domain.error_catalogue import gravest
 from agent.domain.facts import Fact, Sample
 from agent.domain.session_state import EvseStatus, SessionState
 from agent.domain.session_table import ENDING
@@ -23,22 +23,22 @@ from agent.domain.vocabulary import ReadingContext
 from agent.station.board_events import BoardTranslator
 from agent.station.commands import UnlockOutcome
 from agent.station.driver_panel import DriverPanel
-from agent.station.inbox_items import Beat, Kept, NewLimit, Question
+from agent.station.guard import Guard
+from agent.station.inbox_items import Beat, NewLimit, PermissionDue, Question
 from agent.station.offer import HeldOffer
+from agent.station.publisher import Publisher
 from agent.station.sampling import PERIODIC, SampleSchedule, SampleWanted
+from agent.station.session_store import SessionStore
 from agent.station.supply import Supply
 from agent.station.surroundings import EvseDevices, EvseTiming, FactStore, Surroundings
-from hal.api import BoardEvent, OfferConfirmed
+from hal.api import BoardEvent, CableDetected, ForbidReason, OfferConfirmed, TemperatureMeasured
 
 logger = logging.getLogger(__name__)
-
-STATE_SAVE_INTERVAL_S: Final = 5.0
-"""How often at least the register of an open transaction is journalled (lesson 8)."""
 
 UNLOCK_TIMEOUT_S: Final = 5.0
 
 
-_Item = ev.Event | BoardEvent | SampleWanted | Beat | NewLimit | Question
+_Item = ev.Event | BoardEvent | SampleWanted | Beat | PermissionDue | NewLimit | Question
 
 
 class Evse:
@@ -62,14 +62,20 @@ class Evse:
         self.last_beat_s = 0.0
         self._devices = devices
         self._surroundings = surroundings
-        self._facts = facts
+        self._guard = devices.guard or Guard(self.evse_id, itertools.count(1).__next__)
+        capabilities = devices.board.capabilities
+        self._guard.use(devices.max_current_a, capabilities.max_current_a, capabilities.min_current_a)
+        self._store = SessionStore(session, self._guard, facts)
+        self._publisher = Publisher(session, surroundings.status_changed)
         self._supply = supply
         self._clock = clock
         self._timing = timing or EvseTiming()
         self._translator = BoardTranslator(ControlPilot())
         self._offer = HeldOffer(restored.offered_current_a if restored else 0.0)
         self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
-        self._permitted = False
+        self._permitted = self._permission_waits = False
+        self._ev_paused = False
+        """The EV paused under an offer, which this board keeps up and times by itself: permission does not wait."""
         self._new_limit: NewLimit | None = None
         self._panel = DriverPanel(devices.indicator)
         self._since = 0
@@ -77,8 +83,6 @@ class Evse:
         self._schedule = SampleSchedule()
         self._early: list[ev.Event | Question] = []
         """Tokens and requests that came before the meter answered or was found wanting; they wait for that."""
-        self._kept = Kept()
-        self._published: tuple[object, ...] | None = None
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._group: asyncio.TaskGroup | None = None
         self._rested = asyncio.Event()
@@ -163,6 +167,9 @@ class Evse:
                 self._early.append(item)
             case Beat():
                 self._on_beat(now)
+            case PermissionDue():
+                self._permission_waits = False
+                self._renew(now)
             case NewLimit():
                 self._new_limit = None
                 self._take_limit(item.limit_a, now)
@@ -178,14 +185,23 @@ class Evse:
                 opened = self.session.contactor_closed is False
                 self._offer.confirmed(offered_current_a, at_s, contactor_open=opened)
                 self._supply.refresh()
-            case _:
-                for event in self._translator.translate(item) if isinstance(item, BoardEvent) else (item,):
+            case TemperatureMeasured() | CableDetected():
+                for event in self._guard.heard(item):
                     self._handle(event, now)
+                self._supply.refresh()
+            case _:
+                self._hear_all(self._translator.translate(item) if isinstance(item, BoardEvent) else (item,), now)
         self._arm_deadline(now)
         if self._early and not self.session.awaits_register:
             early, self._early = self._early, []
             for waiting in early:
                 self._inbox.put_nowait(waiting)
+
+    def _hear_all(self, events: tuple[ev.Event, ...], now: Instant) -> None:
+        """Hand these events to the session, each as the guard passes it."""
+        for event in events:
+            for passed in self._guard.passed(event, now.monotonic_s):
+                self._handle(passed, now)
 
     def _beat(self) -> None:
         self._inbox.put_nowait(Beat())
@@ -193,14 +209,26 @@ class Evse:
 
     def _on_beat(self, now: Instant) -> None:
         self.last_beat_s = now.monotonic_s
-        if self._permitted:
-            self.board.permit_power(now.monotonic_s + self._timing.lease_s)
+        self._renew(now)
+        for event in self._guard.waited(now.monotonic_s):
+            self._handle(event, now)
         self._offer.waited(now.monotonic_s)
         self._supply.refresh()
         if self._panel.is_over(now.monotonic_s):
             self._show()
-        self._save_state(now)
+        self._store.save(now)
         self._schedule_samples(now)
+
+    def _renew(self, now: Instant) -> None:
+        """Renew the permission, unless the contactor opened a moment ago: then it is given when that is over."""
+        if not self._permitted:
+            return
+        left_s = 0.0 if self._ev_paused else self._guard.care.off_left_s(now.monotonic_s)
+        if left_s <= 0:
+            self.board.permit_power(now.monotonic_s + self._timing.lease_s)
+        elif not self._permission_waits:
+            self._permission_waits = True
+            asyncio.get_running_loop().call_later(left_s, self._inbox.put_nowait, PermissionDue())
 
     def _schedule_samples(self, now: Instant) -> None:
         state = self.session.recorder.state
@@ -236,7 +264,7 @@ class Evse:
         if isinstance(event, ev.PowerTurnedOff):
             self._offer.contactor_opened()
         if isinstance(event, ev.PlugInProven):
-            self._save_proof(now)
+            self._store.prove(now)
         if session.wants_power and not wanted_power:
             self._since = self._supply.next_turn()
         if event.__class__ is not ev.LimitChanged:
@@ -255,13 +283,14 @@ class Evse:
             match action:
                 case act.ForbidPower(reason):
                     self._permitted = False
+                    board_waits = self.board.capabilities.pause_is_timed_by_board
+                    self._ev_paused = board_waits and reason is ForbidReason.EV_STOPPED
                     self.board.forbid_power(reason)
                 case act.OfferCurrent(offered_current_a):
-                    self._offer.commanded(offered_current_a, now.monotonic_s)
-                    self.board.offer_current(offered_current_a)
+                    self._offer_current(offered_current_a, now)
                 case act.PermitPower():
                     self._permitted = True
-                    self.board.permit_power(now.monotonic_s + self._timing.lease_s)
+                    self._renew(now)
                 case act.LockConnector() if self._devices.lock is not None:
                     self._devices.lock.lock()
                 case act.UnlockConnector() if self._devices.lock is not None:
@@ -283,19 +312,17 @@ class Evse:
                     self._panel.refuse(now.monotonic_s)
                 case _:
                     assert_never(action)
-        state = self.session.recorder.state
-        kept = (self._kept.offered_a, self._kept.ending)
-        if facts or (state is not None and (state.offered_current_a, state.ending) != kept):
-            self._keep(tuple(facts), now)
+        self._store.take(facts, now)
         return response
 
-    def _keep(self, facts: tuple[Fact, ...], now: Instant) -> None:
-        """Journal facts and the open transaction: after a kill the board may still offer this, a stop still holds."""
-        state = self.session.recorder.state
-        self._facts.record(self.evse_id, facts, state)
-        self._kept.saved_at_s = now.monotonic_s
-        self._kept.offered_a = state.offered_current_a if state is not None else 0.0
-        self._kept.ending = state.ending if state is not None else None
+    def _offer_current(self, current_a: float, now: Instant) -> None:
+        if current_a != self._offer.commanded_a:
+            logger.info(
+                "offer evse=%d current_a=%.1f limited_by=%s", self.evse_id, current_a, self._guard.who_limits(current_a)
+            )
+        self._offer.commanded(current_a, now.monotonic_s)
+        self._guard.offered(current_a, now.monotonic_s)
+        self.board.offer_current(current_a)
 
     def _ask_authorization(self, question: act.AskAuthorization) -> None:
         self._panel.check()
@@ -320,51 +347,15 @@ class Evse:
             elif wanted != PERIODIC:  # that was of a transaction which has ended meanwhile
                 self._surroundings.sample_outside(self.evse_id, sample)
 
-    def _save_proof(self, now: Instant) -> None:
-        """Keep the first proof of a transaction's plug-in at once: without it a restart could not go on with it."""
-        state = self.session.recorder.state
-        if state is not None and state.transaction_id != self._kept.proven:
-            self._kept.proven = state.transaction_id
-            self._keep((), now)
-
-    def _save_state(self, now: Instant) -> None:
-        state = self.session.recorder.state
-        if state is None:
-            accounted_wh = self.session.accounted_register_wh
-            if accounted_wh is not None and accounted_wh != self._kept.noted_wh:
-                self._kept.noted_wh = accounted_wh
-                self._facts.note_register(self.evse_id, accounted_wh)
-        elif now.monotonic_s - self._kept.saved_at_s >= STATE_SAVE_INTERVAL_S:
-            self._keep((), now)
-
     # ------------------------------------------------------------------ what others see
 
     def status(self, now: Instant) -> EvseStatus | None:
         """The present status; None while the board has not answered yet."""
-        session = self.session
-        if session.state is SessionState.UNKNOWN:
-            return None
-        fault = gravest(session.faults)
-        return EvseStatus(
-            evse_id=self.evse_id,
-            connector_status=session.connector_status,
-            state=session.public_state,
-            charging_state=session.charging_state,
-            at=now.utc,
-            fault=fault,
-            fault_detail=session.faults[fault] if fault else "",
-        )
+        return self._publisher.status(now)
 
     def _publish(self, now: Instant) -> None:
-        status = self.status(now)
-        seen = None if status is None else (status.connector_status, status.state, status.fault)
-        if seen != self._published:
-            self._published = seen
+        if self._publisher.publish(now):
             self._show()
-            if status is not None:
-                fault = status.fault.value if status.fault else "none"
-                logger.info("status evse=%d state=%s fault=%s", self.evse_id, status.state.value, fault)
-                self._surroundings.status_changed(status)
 
     def _show(self) -> None:
         self._panel.show(self.session.public_state, self.session.faults)
@@ -374,7 +365,7 @@ class Evse:
         capabilities = self.board.capabilities
         return Claim(
             evse_id=self.evse_id,
-            max_current_a=min(self._devices.max_current_a, capabilities.max_current_a),
+            max_current_a=self._guard.limit.current_a,
             min_current_a=capabilities.min_current_a,
             wants=self.session.wants_power,
             since=self._since,
@@ -395,5 +386,8 @@ class Evse:
         limit_a = min(told_a, self._supply.ceiling(self.evse_id))
         if not session.wants_power or limit_a == session.limit_a:
             return
-        if limit_a < session.limit_a or self._offer.may_raise(now.monotonic_s):
+        limit_a, wait_s = self._guard.spared(limit_a, session.limit_a, now.monotonic_s)
+        if wait_s > 0:
+            asyncio.get_running_loop().call_later(wait_s, self._supply.refresh)
+        if limit_a < session.limit_a or (limit_a > session.limit_a and self._offer.may_raise(now.monotonic_s)):
             self._handle(ev.LimitChanged(limit_a), now)

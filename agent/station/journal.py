@@ -21,8 +21,17 @@ from typing import TypeVar, cast
 
 from agent.clock import Clock
 from agent.domain.delivery import TransactionAtCsms
-from agent.domain.facts import Fact, JournalRow, TransactionEnded, TransactionStarted, UnauthorisedEnergyFound
-from agent.store import journal_rows, registers, transactions
+from agent.domain.evse_memory import EvseMemory
+from agent.domain.facts import (
+    Fact,
+    FaultChanged,
+    JournalRow,
+    StationFact,
+    TransactionEnded,
+    TransactionStarted,
+    UnauthorisedEnergyFound,
+)
+from agent.store import evse_memory, journal_rows, registers, transactions
 from agent.store.database import Database
 from agent.store.deliveries import Deliveries
 from agent.store.errors import StoreError
@@ -182,6 +191,10 @@ class Journal:
             loop = asyncio.get_running_loop()
             self._register_timers[evse_id] = loop.call_later(due_s - now_s, self._write_register, evse_id)
 
+    def remember(self, evse_id: int, memory: EvseMemory) -> None:
+        """Keep what this EVSE is to know after a restart, behind the facts recorded so far."""
+        self._write_latest("memory", evse_id, lambda connection: evse_memory.put(connection, evse_id, memory))
+
     async def next_row(self) -> JournalRow:
         """Wait for and return the oldest durable row that is not settled; the same one until it is."""
         while True:
@@ -291,6 +304,8 @@ class Journal:
     def _note_registers(self, facts: Sequence[Fact]) -> bool:
         noted = False
         for fact in facts:
+            if isinstance(fact, FaultChanged):
+                continue
             register_wh = fact.register_now_wh if isinstance(fact, UnauthorisedEnergyFound) else fact.register_wh
             if register_wh is not None:
                 self._registers[fact.evse_id] = LastRegister(register_wh, fact.at)
@@ -370,4 +385,4 @@ class Journal:
 
 
 def _transaction_of(fact: Fact) -> str | None:
-    return None if isinstance(fact, UnauthorisedEnergyFound) else fact.transaction_id
+    return None if isinstance(fact, StationFact) else fact.transaction_id

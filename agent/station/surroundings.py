@@ -3,9 +3,11 @@
 from decimal import Decimal
 from typing import Protocol
 
+from agent.domain.evse_memory import EvseMemory
 from agent.domain.facts import Fact, Sample
 from agent.domain.session_state import EvseStatus
 from agent.domain.vocabulary import Authorization, IdToken
+from agent.station.guard import Guard
 from agent.station.metering import Metering
 from agent.station.sampling import SampleIntervals
 from agent.station.signing import Signing
@@ -25,7 +27,7 @@ class EvseTiming:
 
 @dataclass(frozen=True, slots=True)
 class EvseDevices:
-    """The hardware of one EVSE."""
+    """The hardware of one EVSE, and who guards it; without a guard one with the usual settings does."""
 
     board: PilotController
     metering: Metering
@@ -33,6 +35,7 @@ class EvseDevices:
     lock: ConnectorLock | None = None
     indicator: Indicator | None = None
     signing: Signing | None = None
+    guard: Guard | None = None
 
 
 class FactStore(Protocol):
@@ -43,6 +46,9 @@ class FactStore(Protocol):
 
     def note_register(self, evse_id: int, register_wh: Decimal) -> None:
         """Remember the register up to which energy is accounted for."""
+
+    def remember(self, evse_id: int, memory: EvseMemory) -> None:
+        """Keep what this EVSE is to know after a restart."""
 
 
 class Surroundings(Protocol):

@@ -79,6 +79,7 @@ class PlainAdapter:
                 {
                     "connectorId": status.evse_id,
                     "errorCode": "NoError" if status.fault is None else "OtherError",
+                    "vendorErrorCode": "" if status.fault is None else status.fault.value,
                     "status": {"Occupied": "Charging"}.get(
                         status.connector_status.value, status.connector_status.value
                     ),
@@ -86,6 +87,10 @@ class PlainAdapter:
                 },
             )
         ]
+
+    @property
+    def tells_faults_by_status(self) -> bool:
+        return True
 
     def station_status_requests(self) -> list[Outgoing]:
         return []

@@ -31,7 +31,7 @@ from agent.csms.v16.messages import ChargePointIdentity
 from agent.csms.v16.transaction_ids import GivenNumbers, TransactionIds
 from agent.csms.v16.wire_values import read_id_tag_info, read_timestamp
 from agent.domain.delivery import TransactionAtCsms
-from agent.domain.facts import Fact, Sample, UnauthorisedEnergyFound
+from agent.domain.facts import Fact, Sample, StationFact
 from agent.domain.session_state import EvseStatus
 from agent.domain.vocabulary import Authorization, IdToken, TxPoint
 from agent.station.commands import StationCommands
@@ -142,6 +142,11 @@ class V16Adapter:
         """StatusNotification of one EVSE."""
         return statuses.evse_status(status)
 
+    @property
+    def tells_faults_by_status(self) -> bool:
+        """Return True: StatusNotification carries errorCode and vendorErrorCode."""
+        return True
+
     def station_status_requests(self) -> list[Outgoing]:
         """StatusNotification of connector 0."""
         evses = [self._commands.evse_status(evse_id) for evse_id in self._commands.evse_ids]
@@ -166,7 +171,7 @@ class V16Adapter:
         """Read the transaction's id and what is said of the token."""
         info = payload.get("idTagInfo")
         number = payload["transactionId"] if action == "StartTransaction" else None
-        if number is not None and not isinstance(fact, UnauthorisedEnergyFound):
+        if number is not None and not isinstance(fact, StationFact):
             self._numbers.note(number, fact.transaction_id)
         return FactAnswer(
             csms_transaction_id=number,

@@ -19,6 +19,7 @@ from agent.domain.delivery import TransactionAtCsms
 from agent.domain.device_model import DeviceModel
 from agent.domain.facts import (
     Fact,
+    FaultChanged,
     Sample,
     TransactionEnded,
     TransactionStarted,
@@ -116,6 +117,8 @@ def fact_messages(
             return _ended(fact, at_csms, model)
         case UnauthorisedEnergyFound():
             return statuses.unauthorised_energy(fact, present)
+        case FaultChanged():
+            return []  # told by StatusNotification as it happens, which 1.6 does not queue
         case _:
             assert_never(fact)
 

@@ -142,6 +142,11 @@ class V201Adapter:
         """StatusNotification of one EVSE."""
         return messages.status_notifications(status)
 
+    @property
+    def tells_faults_by_status(self) -> bool:
+        """Return False: faults are told by NotifyEvent."""
+        return False
+
     def station_status_requests(self) -> list[Outgoing]:
         """Return nothing: 2.0.1 tells the station's state by its EVSEs."""
         return []

@@ -7,12 +7,14 @@ from typing import assert_never
 
 from agent.csms.adapter import Outgoing, Payload
 from agent.csms.signed_values import signed_values
+from agent.csms.v201.fault_events import notify_event
 from agent.csms.v201.sampled_values import REGISTER, has_register, meter_value, register_value
 from agent.csms.v201.signed_meter_values import signed_meter_value
 from agent.csms.v201.wire_values import CONNECTOR_ID, evse, id_token, timestamp
 from agent.domain.device_model import DeviceModel
 from agent.domain.facts import (
     Fact,
+    FaultChanged,
     Sample,
     TransactionEnded,
     TransactionFact,
@@ -105,7 +107,7 @@ def meter_values(evse_id: int, sample: Sample, model: DeviceModel) -> list[Outgo
 
 
 def fact_messages(fact: Fact, model: DeviceModel) -> list[Outgoing]:
-    """TransactionEvent or SecurityEventNotification."""
+    """TransactionEvent, SecurityEventNotification or NotifyEvent."""
     match fact:
         case TransactionStarted():
             return [Outgoing("TransactionEvent", _started(fact, model))]
@@ -115,6 +117,8 @@ def fact_messages(fact: Fact, model: DeviceModel) -> list[Outgoing]:
             return [Outgoing("TransactionEvent", _ended(fact, model))]
         case UnauthorisedEnergyFound():
             return [Outgoing("SecurityEventNotification", _unauthorised_energy(fact))]
+        case FaultChanged():
+            return [Outgoing("NotifyEvent", notify_event(fact))]
         case _:
             assert_never(fact)
 

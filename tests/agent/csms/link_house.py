@@ -15,10 +15,10 @@ from agent.csms.settings import LinkTiming
 from agent.domain.facts import (
     Fact,
     JournalRow,
+    StationFact,
     TransactionEnded,
     TransactionStarted,
     TransactionUpdated,
-    UnauthorisedEnergyFound,
 )
 from agent.domain.session_state import EvseStatus, SessionState
 from agent.domain.vocabulary import (
@@ -80,7 +80,7 @@ class MemoryJournal:
     def acknowledge(self, row: JournalRow, *, csms_transaction_id: int | None = None) -> None:
         self.acknowledged.append(row.row_id)
         learnt = isinstance(row.fact, TransactionStarted) or csms_transaction_id is not None
-        if learnt and not isinstance(row.fact, UnauthorisedEnergyFound):
+        if learnt and not isinstance(row.fact, StationFact):
             self.ids[row.fact.transaction_id] = TransactionAtCsms(True, csms_transaction_id)
         self._settle()
 

@@ -79,3 +79,37 @@ async def test_a_fault_does_not_wait_for_the_link_to_settle() -> None:  # lesson
         home.client.back_end.publish_status(status(ConnectorStatus.FAULTED, fault=A_FAULT))
         await home.csms.until_called("StatusNotification", 2)
         assert told(home) == [(1, "Available"), (1, "Faulted")]
+
+
+def standing(*faults: Fault, new: Fault | None = None) -> EvseStatus:
+    plain = status(ConnectorStatus.FAULTED if faults else ConnectorStatus.AVAILABLE)
+    return replace(plain, fault=new or (faults[0] if faults else None), standing=tuple((fault, "") for fault in faults))
+
+
+def codes(home: House) -> list[str]:
+    return [p["vendorErrorCode"] for _, action, p in home.csms.calls if action == "StatusNotification"]
+
+
+async def test_two_faults_are_told_one_by_one_and_so_is_their_end() -> None:  # lesson 110
+    async with online_house() as home:
+        for each in (
+            standing(Fault.DIODE),
+            standing(Fault.DIODE, Fault.METER_SILENT, new=Fault.METER_SILENT),
+            standing(Fault.METER_SILENT),
+            standing(),
+        ):
+            home.client.back_end.publish_status(each)
+        await home.csms.until_called("StatusNotification", 4)
+        assert codes(home) == ["diode", "meter_silent", "meter_silent", ""]
+
+
+async def test_faults_that_appeared_during_an_outage_are_told_one_by_one_after_it() -> None:
+    async with online_house() as home:
+        home.client.back_end.publish_status(standing())
+        await home.csms.until_called("StatusNotification")
+        await home.csms.connection.close()
+        await home.csms.until(lambda: not home.client.link.online.is_set())
+        for each in (standing(Fault.DIODE), standing(Fault.DIODE, Fault.METER_SILENT, new=Fault.METER_SILENT)):
+            home.client.back_end.publish_status(each)
+        await home.csms.until_called("StatusNotification", 3)
+        assert codes(home) == ["", "diode", "meter_silent"]

@@ -9,6 +9,7 @@ from typing import Self
 
 from agent.clock import Instant
 from agent.domain.charging_session import ChargingSession
+from agent.domain.evse_memory import EvseMemory
 from agent.domain.facts import Fact, Sample
 from agent.domain.session_context import SessionRules
 from agent.domain.session_machine import session_machine
@@ -158,6 +159,7 @@ class House:
     facts: list[Fact] = field(default_factory=list)
     outside: list[Sample] = field(default_factory=list)
     statuses: list[EvseStatus] = field(default_factory=list)
+    memories: dict[int, EvseMemory] = field(default_factory=dict)
     states_saved: int = 0
 
     async def authorize(self, id_token: IdToken) -> Authorization:
@@ -176,6 +178,9 @@ class House:
         assert evse_id
         self.facts += facts
         self.states_saved += state is not None and not facts
+
+    def remember(self, evse_id: int, memory: EvseMemory) -> None:
+        self.memories[evse_id] = memory
 
     def note_register(self, evse_id: int, register_wh: Decimal) -> None:
         assert evse_id

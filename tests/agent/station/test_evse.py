@@ -179,6 +179,7 @@ def test_the_state_of_an_open_transaction_is_saved_every_few_seconds() -> None:
 def test_a_stop_is_kept_at_once_also_where_nothing_is_offered_any_more() -> None:
     async def story(rig: EvseRig) -> None:
         await charge(rig)
+        await asyncio.sleep(5.0)
         rig.evses[1].limit(0.0)
         await asyncio.sleep(0.01)
         assert rig.evses[1].session.state is SessionState.SUSPENDED_EVSE
@@ -231,7 +232,7 @@ def test_the_log_names_a_fault_as_display_and_pages_do(caplog: pytest.LogCapture
         rig.boards[1].emit(FaultRaised(Fault.GROUND_MISSING, "", now_s()))
         await asyncio.sleep(0.1)
 
-    with caplog.at_level("INFO", "agent.station.evse"):
+    with caplog.at_level("INFO", "agent.station"):
         play(story)
     assert "status evse=1 state=available fault=none" in caplog.messages
     assert "status evse=1 state=faulted fault=ground_missing" in caplog.messages
@@ -304,8 +305,11 @@ def test_a_car_that_does_not_follow_keeps_the_other_waiting() -> None:
         await asyncio.sleep(6.0)
         rig.meters[1].follows = False
         rig.boards[2].car(PilotState.B)
-        await asyncio.sleep(60.0)
+        await asyncio.sleep(11.5)
         assert rig.boards[2].offered_a == 0.0
+        await asyncio.sleep(3.0)
+        assert Fault.OVER_CURRENT in rig.evses[1].session.faults, "the meter ends that"
+        assert rig.boards[2].offered_a == 32.0
 
     play(story, two)
 
