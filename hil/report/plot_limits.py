@@ -10,7 +10,7 @@ from hil.report.plot_rows import LABEL_PT, Column, Row, legible, text_width_pt
 from hil.report.results import Measurement, Result
 from hil.report.wording import seconds
 
-ALLOWED, ALLOWED_EDGE = "#fdf3d3", "#a07800"
+ALLOWED, ALLOWED_EDGE = "#fdf5dc", "#a07800"
 MET, MISSED = "#1a7f37", "#b00020"
 ZOOM_BEFORE, ZOOM_AFTER = 0.6, 0.8
 """Time shown beside the limit, in spans of the limit or of what was measured."""

@@ -42,7 +42,8 @@ CLOSEST_PT = 0.5
 def draw_row(axes: Axes, traces: Traces, row: Row, column: Column) -> None:
     """Draw what the row is for, or say that there was nothing."""
     if not _has_any(traces, row.key):
-        at: dict[str, Any] = {"va": "center", "fontsize": LABEL_PT, "color": GREY, "style": "italic", "zorder": 6}
+        at: dict[str, Any] = {"va": "center", "fontsize": LABEL_PT, "color": QUIET, "style": "italic", "zorder": 6}
+        at["bbox"] = {"facecolor": "#ffffff", "edgecolor": "none", "pad": 1.0}
         axes.text(column.from_s + column.seconds(4), row.middle, "no event", **at)
         return
     match row.key:

@@ -59,7 +59,8 @@ def summary(results: Sequence[Result], unreadable: Sequence[Unreadable]) -> Summ
 def _explanation(count: Counter[str]) -> str:
     sentences = []
     if count["unreadable"]:
-        sentences.append(f"{counted(count['unreadable'], 'result')} could not be read and so count as not passed.")
+        results = counted(count["unreadable"], "result")
+        sentences.append(f"{results} could not be read, and no result that cannot be read counts as passed.")
     if count["exception"]:
         sentences.append(
             "In an exception a time lies outside its limit because of the board's own nature; "

@@ -116,7 +116,8 @@ def command_text(text: str) -> str:
 
 def note_text(event: Event) -> str:
     """An event of the bench in words."""
-    told = [f"{name}={value}" for name, value in event.items() if name not in {*FRAME_FIELDS, "op"}]
+    fields = ((name, value) for name, value in event.items() if name not in {*FRAME_FIELDS, "op"})
+    told = [f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in fields]
     match event:
         case {"event": "vehicle", "plugged": plugged}:
             return "vehicle plugged in" if plugged else "vehicle unplugged"

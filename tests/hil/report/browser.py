@@ -71,9 +71,9 @@ class Browser:
 
     def picture(self, selector: str) -> Image.Image:
         """What is seen of one element."""
+        element = f"document.querySelector({json.dumps(selector)})"
         box = self.value(
-            f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.scrollIntoView();"
-            "const r = e.getBoundingClientRect();"
+            f"(() => {{ const r = {element}.getBoundingClientRect();"
             "return [r.left + scrollX, r.top + scrollY, r.width, r.height] })()"
         )
         clip = dict(zip(("x", "y", "width", "height"), box, strict=True)) | {"scale": 1}
