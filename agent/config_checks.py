@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
 import hal
@@ -11,6 +11,9 @@ from agent.config_errors import KeyPath, key_text
 from agent.config_files import Tree
 from agent.config_tables import AgentConfig, EvseConfig
 from hal.value import dataclass
+
+if TYPE_CHECKING:
+    from hal.controllers.points import LineDefaults
 
 _VENDOR_LENGTH_16 = 20  # OCPP 1.6 BootNotification.req: chargePointVendor CiString20Type
 _SIGNING_MAPS = ("iskra_wm3m4c",)
@@ -27,8 +30,9 @@ _BOARD_KEYS = {
         *("wakes_up", "wake_up_after_s", "wake_up_f_s", "wake_up_x1_s"),
         *("phase_switch", "phase_dead_time_s", "max_phase_switches", "phase_switch_in_f", "one_to_three_while_plugged"),
     ),
+    "modbus": ("poll_interval_s", "profile", "parity", "host", "tcp_port", "unit", "charging_point"),
 }
-"""Keys that only boards of this driver have."""
+"""Keys that only boards of these drivers have."""
 
 
 _READER_KEYS = {"line": ("token_type",), "pn532": ("poll_interval_s",)}
@@ -146,8 +150,38 @@ def _check_board(index: int, evse: EvseConfig, written: Tree, refuse: _Refuse) -
             refuse((*path, key), "a version of three numbers up to 255, such as 0.3.1")
     if board.firmware_version_min > board.firmware_version_max:
         refuse((*path, "firmware_max"), f"at least firmware_min ({board.firmware_min})")
+    if board.driver == "modbus":
+        _check_controller(evse, path, refuse)
+    elif board.port is None:
+        refuse((*path, "port"), "the serial device of the board")
     if board.phase_switch and evse.phases == 1:
         refuse((*path, "phase_switch"), "false, because this EVSE has one phase")
+
+
+def _check_controller(evse: EvseConfig, path: KeyPath, refuse: _Refuse) -> None:
+    from hal.controllers.profile import profile_names  # noqa: PLC0415 - only where such a board is configured
+
+    board = evse.board
+    if board.profile not in profile_names():
+        refuse((*path, "profile"), "one of " + ", ".join(profile_names()))
+    line = _profile_line(board.profile)
+    serial = line.framing == "rtu"
+    wanted, other = ("port", "host") if serial else ("host", "port")
+    if getattr(board, wanted) is None or getattr(board, other) is not None:
+        refuse(
+            (*path, wanted), f"{wanted} and no {other}, because {board.profile} is reached by {line.framing.upper()}"
+        )
+    for key in ("tcp_port",) if serial else ("baudrate", "parity"):
+        if getattr(board, key) is not None:
+            refuse((*path, key), f"no such key: {board.profile} is reached by {line.framing.upper()}")
+    if board.charging_point != 1 and not line.registers_per_point:
+        refuse((*path, "charging_point"), f"1, because {board.profile} has one charging point")
+
+
+def _profile_line(name: str) -> "LineDefaults":
+    from hal.controllers.profile import load_profile  # noqa: PLC0415 - only where such a board is configured
+
+    return load_profile(name).line
 
 
 def _check_meter(index: int, evse: EvseConfig, refuse: _Refuse) -> None:
@@ -172,7 +206,7 @@ def _check_keys_of_driver(
     device = next(part for part in reversed(path) if isinstance(part, str))
     for owner, keys in keys_of.items():
         for key in keys:
-            if owner != driver and key in present:
+            if owner != driver and key in present and key not in keys_of.get(driver, ()):
                 refuse((*path, key), f"no such key: it is of driver {owner!r}, and this {device}'s is {driver!r}")
 
 
@@ -192,23 +226,38 @@ def _check_ports(config: AgentConfig, refuse: _Refuse) -> None:
             refuse(path, f"a port of its own; {key_text(owners[port])} uses it already")
         owners[port] = path
     lines: dict[object, tuple[object, KeyPath]] = {}
-    units: dict[object, KeyPath] = {}
-    for index, evse in enumerate(config.evse):
-        meter, path = evse.meter, ("evse", index, "meter")
-        bus = meter.port or (meter.host, meter.tcp_port)
-        line = (meter.baudrate, meter.parity, meter.stopbits)
+    units: dict[tuple[object, int, int], KeyPath] = {}
+    for path, bus, line, (unit, point) in _modbus_units(config):
         if bus in owners:
             refuse((*path, "port"), f"a port of its own; {key_text(owners[bus])} uses it already")
         known_line, first = lines.setdefault(bus, (line, path))
-        if meter.port is not None and known_line != line:
+        if known_line != line:
             refuse(path, f"the baudrate, parity and stopbits of {key_text(first)}, which is on the same line")
-        if units.setdefault((bus, meter.unit), path) != path:
-            refuse((*path, "unit"), f"a unit of its own; {key_text(units[bus, meter.unit])} has it already")
+        others = [key for key in units if key[:2] == (bus, unit) and (point in {0, key[2]} or key[2] == 0)]
+        if others:
+            refuse((*path, "unit"), f"a unit of its own; {key_text(units[others[0]])} has it already")
+        units[bus, unit, point] = path
+
+
+def _modbus_units(config: AgentConfig) -> Iterator[tuple[KeyPath, object, object, tuple[int, int]]]:
+    """Path, bus, settings of the line, unit and charging point (0: it has none) of whatever shares Modbus lines."""
+    for index, evse in enumerate(config.evse):
+        meter, board = evse.meter, evse.board
+        serial = (meter.baudrate, meter.parity, meter.stopbits) if meter.port is not None else None
+        yield ("evse", index, "meter"), meter.port or (meter.host, meter.tcp_port), serial, (meter.unit, 0)
+        if board.driver != "modbus" or board.profile is None:
+            continue
+        own = _profile_line(board.profile)
+        bus = board.port or (board.host, board.tcp_port or own.tcp_port)
+        serial = (board.baudrate or own.baudrate, board.parity or own.parity, own.stopbits)
+        point = board.charging_point if own.registers_per_point else 0
+        yield ("evse", index, "board"), bus, serial if board.port else None, (board.unit or own.unit, point)
 
 
 def _exclusive_ports(config: AgentConfig) -> Iterator[tuple[KeyPath, object]]:
     for index, evse in enumerate(config.evse):
-        yield ("evse", index, "board", "port"), evse.board.port
+        if evse.board.driver != "modbus":
+            yield ("evse", index, "board", "port"), evse.board.port
         if evse.indicator is not None and evse.indicator.port is not None:
             yield ("evse", index, "indicator", "port"), evse.indicator.port
     for index, reader in enumerate(config.reader):

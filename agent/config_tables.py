@@ -119,10 +119,14 @@ class FirmwareConfig:
 class BoardConfig:
     """The board that owns pilot and contactor of one EVSE."""
 
-    driver: str = setting(Choice("openevse", "safety", not_built=("modbus",)), "protocol of the board")
-    port: Path = setting(FilePath(), "serial device")
-    baudrate: int = setting(_BAUDRATES, "line speed, bit/s", default=115_200)
-    poll_interval_s: float = setting(Number(0.05, 10, "s"), "time between polls, s", default=1.0)
+    driver: str = setting(Choice("openevse", "safety", "modbus"), "protocol of the board")
+    port: Path | None = setting(FilePath(), "serial device; absent only where `host` stands for it", default=None)
+    baudrate: int | None = setting(
+        _BAUDRATES, "line speed, bit/s; absent = 115200, for modbus the profile's", default=None
+    )
+    poll_interval_s: float | None = setting(
+        Number(0.05, 10, "s"), "time between polls, s; absent = 1, for modbus 0.25", default=None
+    )
     allow_protection_off: tuple[str, ...] = setting(
         Listing(_PROTECTIONS), "protections of the board that may be switched off", default=()
     )
@@ -132,6 +136,16 @@ class BoardConfig:
         default=6,
     )
     accept_host_loss: bool = _flag("use a board that does nothing when Linux falls silent", default=False)
+    profile: str | None = setting(
+        Text(64, "the name of a profile", forbidden="/."), "charge controller profile in hal/controllers", default=None
+    )
+    parity: str | None = setting(Choice("N", "E", "O"), "parity of the line; absent = the profile's", default=None)
+    host: str | None = setting(Text(255, "a host name or address"), "host (TCP)", default=None)
+    tcp_port: int | None = setting(Number(1, 65_535, whole=True), "TCP port; absent = the profile's", default=None)
+    unit: int | None = setting(
+        Number(1, 247, whole=True), "Modbus unit identifier; absent = the profile's", default=None
+    )
+    charging_point: int = setting(Number(1, 48, whole=True), "which one, where a controller has several", default=1)
     silence_limit_s: float = setting(Number(0.5, 60, "s"), "nothing heard for so long: the board is lost, s", default=5)
     firmware_min: str = setting(Text(11, "a version such as 0.2.0"), "oldest accepted firmware", default="0.2.0")
     firmware_max: str = setting(Text(11, "a version such as 0.5.255"), "newest accepted firmware", default="0.5.255")
@@ -146,6 +160,11 @@ class BoardConfig:
     one_to_three_while_plugged: bool = _flag(
         "three phases after one under a plugged-in car, which can destroy some cars", default=True
     )
+
+    @property
+    def line_baudrate(self) -> int:
+        """Line speed of a board that is no Modbus controller, bit/s."""
+        return self.baudrate or 115_200
 
     @property
     def firmware_version_min(self) -> tuple[int, int, int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from agent.config import AgentConfig, ConfigError, EvseConfig, MeterConfig, ReaderConfig
@@ -12,12 +13,14 @@ from agent.station.sequenced_board import SequencedBoard
 from hal.abilities import Phases
 from hal.api import BoardCapabilities, EnergyMeter, HardwareFault, HostLossAction, PilotController
 from hal.board import (
+    ControllerBoardSettings,
     MeterBuses,
     OpenEvseSettings,
     SafetyBoardSettings,
     SerialLine,
     TcpLine,
     UidSettings,
+    controller_line,
     line_indicator,
     line_reader,
     openevse_board,
@@ -79,7 +82,7 @@ def build_hardware(
             signed_meter = _signed_meter(evse.meter, buses, open_line) if evse.meter.signed else None
         except HardwareFault as fault:
             raise _refusal(config, (*path, "meter", "map"), f"a meter that can be billed from; {fault}") from fault
-        board = _board(evse, open_line)
+        board = _board(evse, buses, open_line)
         check_host_loss(config, index, board.capabilities)
         evses[evse.id] = EvseHardware(board, meter, _indicator(evse, open_line), signed_meter)
     all_ids = tuple(evses)
@@ -98,8 +101,10 @@ def _refusal(config: AgentConfig, path: KeyPath, expected: str) -> ConfigError:
     return config.sources.error(path, key_text(path), expected)
 
 
-def _board(evse: EvseConfig, open_line: OpenLine) -> SequencedBoard:
-    port = open_line(SerialLine(evse.board.port, evse.board.baudrate))
+def _board(evse: EvseConfig, buses: MeterBuses, open_line: OpenLine) -> SequencedBoard:
+    if evse.board.driver == "modbus":
+        return SequencedBoard(_controller(evse, buses, open_line), SequenceValues(phases=_phases(evse)))
+    port = open_line(SerialLine(evse.board.port or Path(), evse.board.line_baudrate))
     if evse.board.driver == "safety":
         devices = safety_board(port, _safety_settings(evse))
         return SequencedBoard(
@@ -111,11 +116,32 @@ def _board(evse: EvseConfig, open_line: OpenLine) -> SequencedBoard:
     settings = OpenEvseSettings(
         max_current_a=evse.max_current_a,
         phases=evse.phases,
-        poll_interval_s=evse.board.poll_interval_s,
+        poll_interval_s=evse.board.poll_interval_s or 1.0,
         allow_protection_off=frozenset(evse.board.allow_protection_off),
         stored_current_a=evse.board.stored_current_a or None,
     )
     return SequencedBoard(openevse_board(port, settings), SequenceValues(phases=_phases(evse)))
+
+
+def _controller(evse: EvseConfig, buses: MeterBuses, open_line: OpenLine) -> PilotController:
+    board = evse.board
+    line = controller_line(
+        board.profile or "",
+        port=board.port,
+        host=board.host,
+        tcp_port=board.tcp_port,
+        baudrate=board.baudrate,
+        parity=board.parity,
+    )
+    settings = ControllerBoardSettings(
+        profile=board.profile or "",
+        unit=board.unit,
+        charging_point=board.charging_point,
+        max_current_a=evse.max_current_a,
+        phases=evse.phases,
+        poll_interval_s=board.poll_interval_s or 0.25,
+    )
+    return buses.controller(line, settings, open_port=lambda: open_line(line))
 
 
 def _phases(evse: EvseConfig) -> Phases:

@@ -113,12 +113,42 @@ def openevse_board(port: Port, settings: OpenEvseSettings) -> PilotController:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class ControllerBoardSettings:
+    """What is configured of a Modbus charge controller; None: as its profile has it."""
+
+    profile: str
+    unit: int | None
+    charging_point: int
+    max_current_a: float
+    phases: int
+    poll_interval_s: float
+
+
+def controller_line(
+    profile: str,
+    *,
+    port: Path | None,
+    host: str | None,
+    tcp_port: int | None,
+    baudrate: int | None,
+    parity: str | None,
+) -> SerialLine | TcpLine:
+    """Line of a charge controller: what is configured, else what its profile says. Raises: ValueError if unknown."""
+    from hal.controllers.profile import load_profile  # noqa: PLC0415 - only what is configured is imported
+
+    own = load_profile(profile).line
+    if port is None:
+        return TcpLine(host or "", tcp_port or own.tcp_port)
+    return SerialLine(port, baudrate or own.baudrate, parity or own.parity, own.stopbits)
+
+
 ISKRA = "iskra_wm3m4c"
 """The one map of a meter that is known to sign."""
 
 
 class MeterBuses:
-    """Modbus lines; meters on the same line share one bus, which asks one at a time."""
+    """Modbus lines; meters and charge controllers on the same line share one bus, which asks one at a time."""
 
     def __init__(self, utc: Callable[[], datetime]) -> None:
         self._utc = utc
@@ -154,6 +184,30 @@ class MeterBuses:
         if map_name != ISKRA:
             raise HardwareFault(f"how {map_name} signs is not built; {ISKRA} is")
         return IskraSignedMeter(self._bus(line, open_port), unit)
+
+    def controller(
+        self,
+        line: SerialLine | TcpLine,
+        settings: ControllerBoardSettings,
+        *,
+        open_port: Callable[[], Port] | None = None,
+    ) -> PilotController:
+        """Build the driver of one charge controller. Raises: ValueError for settings that it cannot have."""
+        from hal.controllers.profile import load_profile  # noqa: PLC0415 - only what is configured is imported
+        from hal.drivers.modbus_controller import ControllerSettings, ModbusController  # noqa: PLC0415
+
+        profile = load_profile(settings.profile)
+        return ModbusController(
+            self._bus(line, open_port),
+            profile,
+            ControllerSettings(
+                unit=settings.unit or profile.line.unit,
+                charging_point=settings.charging_point,
+                max_current_a=settings.max_current_a,
+                phases=settings.phases,
+                poll_interval_s=settings.poll_interval_s,
+            ),
+        )
 
     def _bus(self, line: SerialLine | TcpLine, open_port: Callable[[], Port] | None) -> "ModbusBus":
         from hal.drivers.modbus_bus import ModbusBus  # noqa: PLC0415 - only what is configured is imported

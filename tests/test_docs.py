@@ -15,6 +15,7 @@ from agent.domain.device_model import DeviceModel
 from agent.domain.indication import CHECKING, REJECTED, indication_for
 from agent.domain.session_state import SessionState
 from agent.domain.variables import EvseDescription, StationDescription, station_definitions
+from hal.controllers.profile import parse_profile
 from hal.meters.register_map import parse_register_map
 from hil.bench import Bench
 from hil.boards import PROFILES, absent_faults
@@ -64,12 +65,14 @@ def test_the_makers_page_has_a_row_for_every_key_and_no_other(section: str) -> N
     assert named == list(SECTIONS[section])
 
 
-def test_the_makers_page_shows_a_good_configuration_and_a_good_register_map(tmp_path: Path) -> None:
-    station, register_map = re.findall(r"```toml\n(.*?)```", page("maker.md"), re.DOTALL)
+def test_the_makers_page_shows_a_good_configuration_register_map_and_controller_profile(tmp_path: Path) -> None:
+    station, register_map, profile = re.findall(r"```toml\n(.*?)```", page("maker.md"), re.DOTALL)
     (tmp_path / "password").write_text("a-password-of-16")
     (tmp_path / "agent.toml").write_text(station.replace("/etc/pilotline/password", "password"))
     assert load_config(tmp_path / "agent.toml").evse[0].phases == tomllib.loads(station)["station"]["phases"]
     assert parse_register_map("example_100", register_map).bills
+    assert parse_profile("example", profile).watchdog
+    assert len(profile.splitlines()) <= 10
 
 
 def test_the_operators_page_has_every_variable_and_key() -> None:

@@ -206,7 +206,7 @@ REFUSALS = [
     ('port = "/dev/ttyS2"', 'port = "/dev/ttyS1"', "evse[1].meter.port", "evse[2].board.port"),
     ("HeartbeatInterval = 300", "HeartbeatInterval = [1]", "ocpp16_keys.HeartbeatInterval", "a string, number"),
     ('driver = "line"', 'driver = "safety"', "reader[1].driver", "'line'"),
-    ('driver = "openevse"', 'driver = "modbus"', "evse[2].board.driver", "'modbus' is not built"),
+    ('driver = "openevse"', 'driver = "yeti"', "evse[2].board.driver", "'openevse'"),
     ('driver = "openevse"', 'driver = "openevse"\nwakes_up = true', "evse[2].board.wakes_up", "of driver 'safety'"),
     ('driver = "openevse"', f"{SAFETY}\nstored_current_a = 6", "evse[2].board.stored_current_a", "'openevse'"),
     ('driver = "openevse"', f'{SAFETY}\nfirmware_min = "0.3"', "evse[2].board.firmware_min", "three numbers"),
