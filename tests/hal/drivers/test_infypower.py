@@ -114,14 +114,15 @@ async def test_off_is_not_believed_while_nothing_is_heard() -> None:
 
 
 @virtual
-async def test_switching_off_right_after_on_leaves_it_off() -> None:
+async def test_switching_off_right_after_on_is_ordered_at_once_and_measured_anew() -> None:
     async with bench() as made:
-        await made.expect(PowerModuleConnected)
-        made.renew()
-        await asyncio.sleep(0.01)
-        made.hang()
+        await made.expect(VoltageCurrentMeasured)
+        made.driver.permit_output(now() + 3.0)
         made.driver.set_output(400.0, 50.0)
+        began_s = now()
         assert await made.driver.switch_off()
+        assert now() > began_s
+        assert made.switched("module_off")[0][0] == pytest.approx(began_s)
         await asyncio.sleep(2.0)
         assert not made.modules[0].on
         assert made.modules[0].current_a == 0.0

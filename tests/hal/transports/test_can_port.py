@@ -283,3 +283,15 @@ async def test_a_driver_that_does_not_read_loses_the_oldest_frames_only() -> Non
     frames = await line.receive()
     assert [frame.arbitration_id for frame in frames] == list(range(44, 300))
     line.close()
+
+
+async def test_more_frames_than_one_turn_takes_are_all_heard_in_order(wire: Wire) -> None:
+    line = wire.port().line()
+    await line.open()
+    await wire.channel(is_open=True)
+    wire.line.write(b"".join(b"t%03X0\r" % number for number in range(250)))
+    heard: list[CanFrame] = []
+    while len(heard) < 250:
+        heard += await _next(line)
+    assert [frame.arbitration_id for frame in heard] == list(range(250))
+    line.close()
