@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hil.devices.modbus_meter import SIGNING_MAPS
@@ -23,7 +23,10 @@ class StationPlan:
     meter_map: str
     csms_url: str
     ocpp_versions: tuple[str, ...]
-    board_driver: str = "openevse"
+    board: Mapping[str, str | bool] = field(default_factory=lambda: {"driver": "openevse"})
+    """Fields of `[evse.board]` beside its line."""
+    board_tcp_ports: tuple[int, ...] = ()
+    """Ports of the boards, EVSE 1 first; empty for serial boards."""
     has_socket: bool = True
     reader_driver: str = "line"
     tcp_ports: tuple[int, ...] = ()
@@ -72,6 +75,12 @@ def _reader(plan: StationPlan) -> dict[str, Scalar]:
     return {"driver": plan.reader_driver, "port": str(plan.directory / "reader1"), "evses": _numbers(plan)}
 
 
+def _board(plan: StationPlan, number: int) -> dict[str, Scalar]:
+    if plan.board_tcp_ports:
+        return {**plan.board, "host": "127.0.0.1", "tcp_port": plan.board_tcp_ports[number - 1]}
+    return {**plan.board, "port": str(plan.directory / f"evse{number}" / "board")}
+
+
 def _evse(plan: StationPlan, number: int) -> str:
     lines = plan.directory / f"evse{number}"
     meter: dict[str, Scalar] = {"driver": "modbus", "map": plan.meter_map}
@@ -85,7 +94,7 @@ def _evse(plan: StationPlan, number: int) -> str:
     return "\n".join(
         [
             _table("[[evse]]", {"id": number, "connector_type": connector, "max_current_a": 32, "phases": 3}),
-            _table("[evse.board]", {"driver": plan.board_driver, "port": str(lines / "board")}),
+            _table("[evse.board]", _board(plan, number)),
             _table("[evse.meter]", meter),
             _table("[evse.indicator]", {"driver": "line", "port": str(lines / "indicator")}),
         ]

@@ -5,15 +5,17 @@ Source: facts rapi_openevse; boards_protocols, chargebyte.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
+from hil.devices.modbus_controller import ModbusController
+from hil.devices.modbus_controller_values import Kind, ModbusControllerModel
 from hil.devices.openevse_board import OpenEvseBoard
 from hil.devices.openevse_board_values import BoardModel
 from hil.devices.safety_board import SafetyBoard
 from hil.devices.safety_board_values import SafetyBoardModel
 from hil.world import Emit, EvseWorld
 
-AnyBoardModel = BoardModel | SafetyBoardModel
+AnyBoardModel = BoardModel | SafetyBoardModel | ModbusControllerModel
 
 
 class Board(Protocol):
@@ -35,9 +37,6 @@ class Board(Protocol):
     def reset(self) -> None:
         """Restart it."""
 
-    def run_firmware(self, *, other: bool) -> None:
-        """Run a firmware that no driver of ours knows, or its own again; a change of it restarts the board."""
-
     def describe(self) -> dict[str, Any]:
         """State and counters for the bench's `state` operation."""
 
@@ -56,6 +55,7 @@ PROFILES: Mapping[str, Mapping[str, AnyBoardModel]] = {
         "ventilated": SafetyBoardModel(ventilation=True),
         "single_contactor": SafetyBoardModel(contactors=(True, False, False)),
     },
+    "modbus": {kind: ModbusControllerModel(kind=kind) for kind in get_args(Kind)},
 }
 """Models by kind and profile; the first profile of a kind is its default."""
 
@@ -71,6 +71,19 @@ _OPENEVSE_ABSENT = {
     "pwm_frequency": "the OpenEVSE board does not measure its own pilot's frequency",
     "auxiliary_bounce": "the OpenEVSE board senses voltage behind its relay and has no auxiliary contact",
     "proximity": _NO_SOCKET,
+}
+_NOT_SHOWN = "no register of this charge controller shows it"
+_MODBUS_ABSENT = {
+    **_ONE,
+    "lock_blocked": _NO_LOCK.format("charge controller"),
+    "ground": "the simulated charge controller does not watch the supply's earth; pe_loss breaks the way to the car",
+    "protection_off": "no protection of the simulated charge controller can be switched off",
+    "proximity": _NO_SOCKET,
+    "rcd_self_test": "the simulated charge controller does not test its residual current monitor",
+    "auxiliary_bounce": "the simulated charge controller reports no auxiliary contact",
+    "firmware_mismatch": "the driver accepts every version of this charge controller",
+    "pilot_noise": "the simulated charge controller measures without noise",
+    **dict.fromkeys(("emergency_stop", "brown_out", "pwm_frequency", "temperature", "sensor_missing"), _NOT_SHOWN),
 }
 _SAFETY_ABSENT = {
     "lock_blocked": _NO_LOCK.format("safety controller"),
@@ -98,29 +111,53 @@ def make_board(world: EvseWorld, emit: Emit, model: AnyBoardModel) -> Board:
             return OpenEvseBoard(world, emit, model)
         case SafetyBoardModel():
             return SafetyBoard(world, emit, model)
+        case ModbusControllerModel():
+            return ModbusController(world, emit, model)
 
 
 def kind_of(model: AnyBoardModel) -> str:
-    """Return the name of its kind: rapi, safety."""
-    return "rapi" if isinstance(model, BoardModel) else "safety"
+    """Return the name of its kind, with the model where a state of one means nothing to another."""
+    match model:
+        case BoardModel():
+            return "rapi"
+        case SafetyBoardModel():
+            return "safety"
+        case ModbusControllerModel():
+            return f"modbus:{model.kind}"
 
 
 def absent_faults(model: AnyBoardModel) -> Mapping[str, str]:
     """Return the fault kinds that this board cannot have, each with the reason."""
     if isinstance(model, BoardModel):
         return _OPENEVSE_ABSENT
+    if isinstance(model, ModbusControllerModel):
+        cool = {} if model.kind == "heidelberg" else {"over_temperature": _NOT_SHOWN}
+        return {**_MODBUS_ABSENT, **cool}
     no_socket = {} if model.socket else {"proximity": _NO_SOCKET}
     return {**_SAFETY_ABSENT, **no_socket, **({} if model.contactors[1] else _ONE)}
 
 
-def agent_driver(model: AnyBoardModel) -> str:
-    """Return the name of the agent's driver for this board."""
-    return "openevse" if isinstance(model, BoardModel) else "safety"
+def agent_fields(model: AnyBoardModel) -> dict[str, str | bool]:
+    """Return what the agent's `[evse.board]` says of this board beside its line."""
+    match model:
+        case BoardModel():
+            return {"driver": "openevse"}
+        case SafetyBoardModel():
+            return {"driver": "safety"}
+        case ModbusControllerModel():
+            # Only the Heidelberg watches its host; the others have to be accepted as they are, by name.
+            accepted: dict[str, str | bool] = {} if model.kind == "heidelberg" else {"accept_host_loss": True}
+            return {"driver": "modbus", "profile": model.kind, **accepted}
+
+
+def is_on_tcp(model: AnyBoardModel) -> bool:
+    """Tell whether the board is reached by TCP and not by a serial line."""
+    return isinstance(model, ModbusControllerModel) and model.framing == "tcp"
 
 
 def has_socket(model: AnyBoardModel) -> bool:
     """Tell whether the EVSE has a socket outlet, and not a cable of its own."""
-    return not isinstance(model, SafetyBoardModel) or model.socket
+    return isinstance(model, BoardModel) or (isinstance(model, SafetyBoardModel) and model.socket)
 
 
 def watches_proximity(model: AnyBoardModel) -> bool:

@@ -16,7 +16,7 @@ COMMAND = "pilotline-bench"
 DEFAULT_DIRECTORY = Path("bench")
 CONTROL_FILE = "control.sock"
 KNOWN_VERSIONS = ("1.6", "2.0.1")
-KNOWN_BOARDS = ("rapi", "safety")
+KNOWN_BOARDS = ("rapi", "safety", "modbus")
 KNOWN_READERS = ("line", "pn532")
 LAZY_COMMANDS = {
     "csms": ("hil.csms.cli", "serve the bench CSMS"),

@@ -14,6 +14,7 @@ from hil.devices.iskra_signing import SigningBlock
 from hil.devices.modbus_meter import MeterMode
 from hil.devices.openevse_board import OpenEvseBoard
 from hil.devices.openevse_board_values import Setting
+from hil.devices.safety_board import SafetyBoard
 from hil.evse_bench import EvseBench
 from hil.value_faults import VALUE_FAULTS
 from hil.world import PilotLoad, Surroundings, Wiring
@@ -152,7 +153,8 @@ def _surround(evse: EvseBench, **fields: Any) -> None:
 
 
 def _other_firmware(evse: EvseBench, on: bool) -> None:  # noqa: FBT001
-    evse.board.run_firmware(other=on)
+    if isinstance(evse.board, OpenEvseBoard | SafetyBoard):
+        evse.board.run_firmware(other=on)
 
 
 def _cable_pulled(evse: EvseBench, on: bool) -> None:  # noqa: FBT001

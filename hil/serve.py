@@ -15,7 +15,7 @@ from typing import Any
 from hil.agent_toml import StationPlan, agent_toml
 from hil.bench import Bench
 from hil.bench_state import load_state, save_state
-from hil.boards import agent_driver, board_model, has_socket
+from hil.boards import agent_fields, board_model, has_socket, is_on_tcp
 from hil.control import Control
 from hil.control_socket import ControlSocket
 from hil.device_line import DeviceLine
@@ -76,7 +76,7 @@ class _ServedBench:
         self._options = options
         self._state_path = options.directory / STATE_FILE
         self._ptys: dict[str, PtyLine] = {}
-        self._tcp: dict[int, TcpLine] = {}
+        self._tcp: dict[str, TcpLine] = {}
         self._save_timer: asyncio.TimerHandle | None = None
         self._ever_opened = False
 
@@ -84,14 +84,19 @@ class _ServedBench:
         """Open every line, put the state back, give supply, write the configuration."""
         state = load_state(self._state_path)
         self._bench.restore(state.get("evses", {}))
+        ports = state.get("tcp_ports", {})
         for number, evse in self._bench.evses.items():
-            self._attach(f"evse{number}/board", evse.board_line)
             self._attach(f"evse{number}/indicator", evse.indicator_line)
-            if self._options.meter_framing == "tcp":
-                self._tcp[number] = TcpLine(evse.meter_line)
-                await self._tcp[number].open(state.get("tcp_ports", {}).get(str(number), 0))
-            else:
-                self._attach(f"evse{number}/meter", evse.meter_line)
+            for device, line, on_tcp in (
+                ("board", evse.board_line, is_on_tcp(evse.board_model)),
+                ("meter", evse.meter_line, self._options.meter_framing == "tcp"),
+            ):
+                name = f"evse{number}/{device}"
+                if on_tcp:
+                    self._tcp[name] = TcpLine(line)
+                    await self._tcp[name].open(ports.get(name, 0))
+                else:
+                    self._attach(name, line)
         self._attach("reader1", self._bench.reader_line)
         self._bench.cable_changed = self._cable_changed
         for number, evse in self._bench.evses.items():
@@ -118,7 +123,11 @@ class _ServedBench:
                     for name in ("board", "meter", "indicator")
                     if f"evse{number}/{name}" in self._ptys
                 }
-                | ({"meter_tcp_port": self._tcp[number].port} if number in self._tcp else {})
+                | {
+                    f"{device}_tcp_port": self._tcp[f"evse{number}/{device}"].port
+                    for device in ("board", "meter")
+                    if f"evse{number}/{device}" in self._tcp
+                }
                 for number in self._bench.evses
             },
         }
@@ -152,8 +161,11 @@ class _ServedBench:
         return any(evse.world.current_a > 0 for evse in self._bench.evses.values())
 
     def _cable_changed(self, evse: int) -> None:
-        pty = self._ptys[f"evse{evse}/board"]
-        if self._bench.evses[evse].cable_pulled:
+        pty = self._ptys.get(f"evse{evse}/board")
+        if pty is None:
+            # A network cable: nothing is hung up, and nothing gets through.
+            self._bench.evses[evse].board_line.powered = not self._bench.evses[evse].cable_pulled
+        elif self._bench.evses[evse].cable_pulled:
             pty.close()
         else:
             pty.open()
@@ -169,12 +181,16 @@ class _ServedBench:
             meter_map=self._options.meter_map,
             csms_url=self._options.csms_url,
             ocpp_versions=self._options.ocpp_versions,
-            board_driver=agent_driver(board),
+            board=agent_fields(board),
+            board_tcp_ports=self._ports("board"),
             has_socket=has_socket(board),
             reader_driver=self._options.reader,
-            tcp_ports=tuple(line.port for line in self._tcp.values()),
+            tcp_ports=self._ports("meter"),
         )
         path.write_text(agent_toml(plan), "utf-8")
+
+    def _ports(self, device: str) -> tuple[int, ...]:
+        return tuple(line.port for name, line in self._tcp.items() if name.endswith(device))
 
     def _save_soon(self, _event: dict[str, Any]) -> None:
         delay_s = SAVE_DELAY_S
@@ -190,7 +206,7 @@ class _ServedBench:
         if self._save_timer is not None:
             self._save_timer.cancel()
             self._save_timer = None
-        ports = {str(number): line.port for number, line in self._tcp.items()}
+        ports = {name: line.port for name, line in self._tcp.items()}
         save_state(self._state_path, {"evses": self._bench.to_json(), "tcp_ports": ports})
         if self._flowing():
             self._plan_save(SAVE_INTERVAL_S)

@@ -18,7 +18,7 @@ from agent.domain.variables import EvseDescription, StationDescription, station_
 from hal.controllers.profile import parse_profile
 from hal.meters.register_map import parse_register_map
 from hil.bench import Bench
-from hil.boards import PROFILES, absent_faults
+from hil.boards import PROFILES, AnyBoardModel, absent_faults, board_model
 from hil.control import Control
 from hil.csms.control_operations import Operations
 from hil.faults import ALL_KINDS
@@ -109,3 +109,16 @@ def test_the_bench_page_has_range_and_default_of_every_fault_with_a_value() -> N
     for kind, fault in VALUE_FAULTS.items():
         (row,) = (row for row in told if row.startswith(f"| `{kind}` |"))
         assert f"| {fault.low:.10g} to {fault.high:.10g} | {fault.default:.10g} |" in row
+
+
+@pytest.mark.parametrize(
+    ("row", "model"),
+    [
+        ("OpenEVSE", board_model("rapi")),
+        ("safety controller", board_model("safety", "single_contactor")),
+        ("Modbus controllers", board_model("modbus", "evse_wb")),
+    ],
+)
+def test_the_bench_page_says_what_each_board_refuses(row: str, model: AnyBoardModel) -> None:
+    (told,) = (line for line in rows(page("bench-engineer.md")) if line.startswith(f"| {row} |"))
+    assert set(re.findall(r"`(\w+)`", told)) == absent_faults(model).keys() - {"lock_blocked"}

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from hil.devices.modbus_controller_values import ControllerTiming, Trouble
 from hil.devices.timers import Timers
-from hil.world import EvseWorld, PilotKind, PilotOutput, Wiring
+from hil.world import EvseWorld, PilotKind, PilotOutput
 
 DIODE_LIMIT_V = -10.0
 MIN_OFFER_A = 6.0
@@ -132,7 +132,7 @@ class ControllerControl:
 
     def _watch_protection(self) -> None:
         world = self._world
-        if Wiring.RESIDUAL_CURRENT in world.wiring and world.live:
+        if world.residual_current_flows:
             self._fail(Trouble.RESIDUAL_CURRENT)
         pwm = world.output.kind is PilotKind.PWM
         shorted = pwm and self.state in CONNECTED and world.pilot_state != "E"

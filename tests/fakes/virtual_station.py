@@ -22,7 +22,7 @@ from agent.store.executors import InlineExecutor
 from hal.board import SerialLine, TcpLine
 from hal.transports.memory_port import MemoryPort
 from hil.agent_toml import StationPlan, agent_toml
-from hil.boards import AnyBoardModel, agent_driver, has_socket
+from hil.boards import AnyBoardModel, agent_fields, has_socket, is_on_tcp
 from hil.boards import board_model as model_of
 from hil.csms.bench_csms import BenchCsms
 from hil.csms.memory_connection import MemoryConnection, memory_connection_pair
@@ -31,6 +31,8 @@ from tests.fakes.virtual_bench import VirtualLines, virtual_bench
 
 IDENTITY = "BENCH-0001"
 POLLED_BOARDS = frozenset({"openevse"})
+FIRST_BOARD_PORT = 15_000
+"""Boards on TCP have the ports after this one, EVSE 1 first; in memory nobody listens there."""
 START = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 
 
@@ -116,7 +118,8 @@ class VirtualStation:
         self._stop.set()
 
     def _line(self, line: SerialLine | TcpLine) -> MemoryPort:
-        assert isinstance(line, SerialLine)
+        if isinstance(line, TcpLine):
+            return self.lines.boards[line.tcp_port - FIRST_BOARD_PORT]
         name, device = line.path.parent.name, line.path.name
         if device == "reader1":
             assert self.lines.reader is not None
@@ -163,12 +166,15 @@ async def virtual_station(
     async with virtual_bench(evses=evses, board_model=model, meter_model=MeterModel(meter_map), reader=reader) as lines:
         plan = StationPlan(
             *(directory, evses, meter_map, "ws://csms", (version,)),
-            board_driver=agent_driver(model),
+            board=agent_fields(model),
+            board_tcp_ports=tuple(range(FIRST_BOARD_PORT + 1, FIRST_BOARD_PORT + 1 + evses))
+            if is_on_tcp(model)
+            else (),
             has_socket=has_socket(model),
             reader_driver=reader,
         )
         text = agent_toml(plan).replace("[evse.meter]", f"[evse.meter]\n{extra_meter_toml}")
-        if plan.board_driver in POLLED_BOARDS:
+        if plan.board["driver"] in POLLED_BOARDS:
             text = text.replace("[evse.meter]", f"poll_interval_s = {poll_interval_s}\n[evse.meter]")
         text = text.replace("[evse.indicator]", f"poll_interval_s = {poll_interval_s}\n[evse.indicator]")
         (directory / "agent.toml").write_text(text)

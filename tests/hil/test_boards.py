@@ -70,7 +70,7 @@ def test_what_another_kind_of_board_has_kept_is_left_alone() -> None:
 
 
 def test_an_unknown_board_or_profile_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="unknown board 'abacus'; known: rapi, safety"):
+    with pytest.raises(ValueError, match="unknown board 'abacus'; known: rapi, safety, modbus"):
         board_model("abacus")
     with pytest.raises(ValueError, match="board safety has no profile 'tea'; known: cable, socket"):
         board_model("safety", "tea")

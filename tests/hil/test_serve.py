@@ -165,6 +165,24 @@ def test_a_safety_board_reports_unasked_and_the_agent_accepts_what_is_written_fo
         assert {frame.com for frame in frames} == {Com.CHARGE_STATE, Com.PT1000}
 
 
+def test_a_controller_on_tcp_keeps_its_port_and_answers_there(tmp_path: Path) -> None:
+    options = ("--board", "modbus", "--board-profile", "phoenix_charx")
+    with ServedBench(tmp_path, *options) as first:
+        port = first.ready["evses"]["1"]["board_tcp_port"]
+        board = tomllib.loads(Path(first.ready["config"]).read_text())["evse"][0]["board"]
+        assert (board["driver"], board["profile"], board["tcp_port"]) == ("modbus", "phoenix_charx", port)
+    with ServedBench(tmp_path, *options) as second:
+        assert second.ready["evses"]["1"]["board_tcp_port"] == port
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as line:
+            reply = b""
+            while not reply:
+                line.sendall(bytes.fromhex("000100000006010300720001"))
+                line.settimeout(0.3)
+                with suppress(TimeoutError):
+                    reply = line.recv(100)
+            assert reply == bytes.fromhex("0001000000050103020001")
+
+
 def test_a_standing_fault_and_a_pulled_cable_outlive_the_bench(tmp_path: Path) -> None:
     with ServedBench(tmp_path, "--board", "safety") as first:
         client = first.connect()

@@ -4,7 +4,8 @@ from tests.stories.sessions import CARD, leave
 from tests.stories.story_bench import Story
 from tests.stories.telling import story
 
-BOARDS = ("safety",)
+BOARDS = ("safety", "modbus:evse_wb")
+CONTROLLERS = ("modbus:phoenix_ev_cc", "modbus:heidelberg", "modbus:phoenix_charx")
 VARIANTS = ("safety:socket", "safety:single_contactor")
 
 
@@ -28,12 +29,12 @@ async def test_plug_in_tap_charge_and_unplug(s: Story) -> None:
     await _charge(s)
 
 
-@story(boards=VARIANTS)
+@story(boards=(*VARIANTS, *CONTROLLERS))
 async def test_plug_in_tap_charge_and_unplug_on_a_variant_of_the_board(s: Story) -> None:
     await _charge(s)
 
 
-@story(boards=BOARDS)
+@story(boards=(*BOARDS, *CONTROLLERS))
 async def test_a_remote_stop_opens_the_contactor_and_ends_the_transaction(s: Story) -> None:
     await s.plug_in(cable_a=32)
     await s.until_told("Occupied")
