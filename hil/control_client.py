@@ -5,6 +5,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +41,9 @@ class ControlClient:
     async def run(self) -> None:
         """Take what the socket says until it closes."""
         assert self._reader is not None  # noqa: S101 - open comes first
-        while line := await self._reader.readline():
-            message = json.loads(line)
-            if "event" in message:
-                self._on_event(message)
-            elif (answer := self._waiting.pop(message["id"], None)) is not None and not answer.done():
-                answer.set_result(message)
+        with suppress(ConnectionError):
+            while line := await self._reader.readline():
+                self._take(json.loads(line))
 
     async def ask(self, op: str, **fields: Any) -> Json:
         """Carry out one operation. Raises: StationError if it is refused or not answered."""
@@ -67,6 +65,12 @@ class ControlClient:
         """Hang up."""
         if self._writer is not None:
             self._writer.close()
+
+    def _take(self, message: Json) -> None:
+        if "event" in message:
+            self._on_event(message)
+        elif (answer := self._waiting.pop(message["id"], None)) is not None and not answer.done():
+            answer.set_result(message)
 
 
 def socket_directory(directory: Path) -> Path:

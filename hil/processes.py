@@ -25,6 +25,8 @@ class ChildProcess:
         self.log = log
         self._words = words
         self._process: asyncio.subprocess.Process | None = None
+        self.was_ended = False
+        """True once it was told to end."""
 
     @property
     def pid(self) -> int | None:
@@ -71,15 +73,21 @@ class ChildProcess:
 
     async def kill(self) -> None:
         """End it at once, as a crash does."""
+        self.was_ended = True
         self.signal(signal.SIGKILL)
         if self._process is not None:
             await self._process.wait()
+
+    def complaints(self) -> str:
+        """Return the end of what it has said."""
+        return self.log.read_text("utf-8", "replace")[-LAST_LINE_BYTES:]
 
     async def end(self, limit_s: float = KILL_LIMIT_S) -> int | None:
         """SIGTERM, after `limit_s` SIGKILL; gives the exit code, negative for a signal, None if never started."""
         process = self._process
         if process is None:
             return None
+        self.was_ended = True
         _signal(process, signal.SIGTERM)
         with suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
@@ -88,6 +96,7 @@ class ChildProcess:
         return await process.wait()
 
     async def _start(self, log: IO[bytes], output: IO[bytes] | int) -> None:
+        self.was_ended = False
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",

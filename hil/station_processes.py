@@ -26,6 +26,8 @@ class ProcessPlan:
     """OCPP version."""
     serve_words: tuple[str, ...] = ()
     """Further options of `pilotline-bench serve`."""
+    csms_words: tuple[str, ...] = ()
+    """Further options of `pilotline-bench csms`."""
     drop_ins: tuple[tuple[str, str], ...] = ()
     """Further configuration of the agent: file names and TOML."""
 
@@ -41,19 +43,30 @@ class StationProcesses:
         self.csms = ControlClient("back-end", self.sockets / "csms.sock", on_frame, CSMS_ANSWER_LIMIT_S)
         self.config = plan.directory / "bench" / "agent.toml"
         self.agent = self._process("agent", ["agent.main", "--config", str(self.config), "--bench"])
+        self._bench = self._process("bench", [])
         self._started: list[ChildProcess] = []
 
     async def open(self, add: Add) -> None:
         """Start bench and back-end and join their control sockets. Raises: StationError, OSError."""
         station_url = await self.network.open()
-        ready = await self._start("back-end", ["hil.cli", "csms", *self._csms_words()], add)
+        csms = self._process("back-end", ["hil.cli", "csms", *self._csms_words()])
+        ready = await self._start(csms, add)
         self.network.reach(ready["url"])
         await _join(self.csms, add)
         words = ["--dir", str(self.config.parent), "--control", str(self.sockets / "bench.sock")]
         words += ["--csms-url", station_url, "--ocpp", self.plan.version, *self.plan.serve_words]
-        await self._start("bench", ["hil.cli", "serve", *words], add)
+        self._bench = self._process("bench", ["hil.cli", "serve", *words])
+        await self._start(self._bench, add)
         await _join(self.bench, add)
         self._write_drop_ins()
+
+    async def restart_bench(self, add: Add) -> None:
+        """Kill the bench and start it over its state; not before `open`. Raises: StationError, OSError."""
+        self.bench.close()
+        await self._bench.kill()
+        self._started.remove(self._bench)
+        await self._start(self._bench, add)
+        await _join(self.bench, add)
 
     async def end(self, limit_s: float) -> list[str]:
         """End everything, the agent first, each within `limit_s`; gives what went wrong, in sentences."""
@@ -72,15 +85,14 @@ class StationProcesses:
     def _csms_words(self) -> list[str]:
         directory, version = self.plan.directory, self.plan.version
         words = ["--control", str(self.sockets / "csms.sock"), "--log", str(directory / "ocpp.log")]
-        words += ["--versions", version]
+        words += ["--versions", version, *self.plan.csms_words]
         if version == "1.6":
             return words
         password_file = directory / "password"
         password_file.write_text(BENCH_PASSWORD + "\n", "utf-8")
         return [*words, "--password-file", str(password_file)]
 
-    async def _start(self, name: str, words: list[str], add: Add) -> Json:
-        process = self._process(name, words)
+    async def _start(self, process: ChildProcess, add: Add) -> Json:
         self._started.append(process)
         ready = await process.start_until_ready()
         add(fail_when_ended(process))
@@ -97,8 +109,10 @@ class StationProcesses:
 
 
 async def fail_when_ended(process: ChildProcess) -> None:
-    """Wait for the end of what should not end. Raises: StationError."""
-    raise await process.ended()
+    """Wait for an end that nobody ordered. Raises: StationError."""
+    error = await process.ended()
+    if not process.was_ended:
+        raise error
 
 
 async def _join(client: ControlClient, add: Add) -> None:

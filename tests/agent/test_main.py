@@ -194,7 +194,7 @@ async def test_sigterm_ends_a_running_session_in_order_with_0_within_15_seconds(
         await station.csms.ask("send", **REMOTE_START)
         await closed.wait()
         began_s = time.monotonic()
-        assert await station.agent.end(signal.SIGTERM) == 0
+        assert await station.stop_agent() == 0
         assert time.monotonic() - began_s < STOPPED_WITHIN_S
         assert not (await station.bench.ask("state", evse=1))["contactor_closed"]
         assert "Traceback" not in station.agent.complaints()

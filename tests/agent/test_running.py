@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -147,12 +146,11 @@ async def test_a_restart_by_the_back_end_is_no_stop_for_systemd(
         assert await systemd.next() == "READY=1"
         async with asyncio.timeout(LIMIT_S):
             await booted.wait()
-        assert station.agent.process is not None
-        process_id = station.agent.process.pid
+        process_id = station.agent.pid
         answer = await station.csms.ask("send", action="Reset", payload={"type": "Immediate"})
         assert answer["payload"]["status"] == "Accepted"
         assert await systemd.next() == "READY=1", "the same process, anew"
-        assert station.agent.process.pid == process_id
+        assert station.agent.pid == process_id
         assert station.agent.running
-        assert await station.agent.end(signal.SIGTERM) == 0
+        assert await station.stop_agent() == 0
         assert await systemd.next() == "STOPPING=1"

@@ -56,15 +56,15 @@ class Hardware:
         self._orders: asyncio.Queue[tuple[str, Json]] = asyncio.Queue()
 
     def switched(self, coil: int, closed: bool) -> None:
-        order: tuple[str, Json] = {
+        orders: dict[tuple[int, bool], tuple[str, Json]] = {
             (PLUG, True): ("plug_in", {"evse": 1, "delay_s": NEVER_S}),
             (PLUG, False): ("plug_out", {"evse": 1}),
             (STATE_C, True): ("ev", {"evse": 1, "state": "C"}),
             (STATE_C, False): ("ping", {}),
             (SUPPLY, True): ("power_on", {}),
             (SUPPLY, False): ("power_cut", {}),
-        }[coil, closed]
-        self._orders.put_nowait(order)
+        }
+        self._orders.put_nowait(orders[coil, closed])
 
     async def obey(self) -> None:
         while True:

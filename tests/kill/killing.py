@@ -6,7 +6,6 @@ counted is the step in which the process was really running when it was killed.
 
 import asyncio
 import random
-import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -145,7 +144,7 @@ class Killer:
             self.done.unanswered += self.done.deliveries.is_waiting
         killed_s, edges = asyncio.get_running_loop().time(), self._edges
         self._box.done(f"kill {self.done.kills} while {step}")
-        await agent.end(signal.SIGKILL)
+        await agent.kill()
         self._shown = ""
         self._box.agent_starts()
         await self._station.start_agent()
@@ -233,10 +232,10 @@ class Killer:
         assert await self.until(self._is_charging, CONTACTOR_S), self._station.agent.complaints()
 
     async def _offline(self) -> None:
-        await self._station.relay.cut()
+        self._station.network.cut()
 
     async def _online(self) -> None:
-        await self._station.relay.open()
+        self._station.network.restore()
 
     async def _suspend(self) -> None:
         await self._station.bench.ask("ev", evse=1, state="B")

@@ -1,7 +1,6 @@
 """The stage of real processes, in real time."""
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -47,22 +46,21 @@ class RealStage:
 
     async def stop_agent(self) -> None:
         self._wanted = False
-        code = await self._station.agent.end(signal.SIGTERM)
+        code = await self._station.stop_agent()
         assert code == 0, self._station.agent.complaints()
 
     async def kill_agent(self) -> None:
         self._wanted = False
-        await self._station.agent.end(signal.SIGKILL)
+        await self._station.agent.kill()
 
     async def restart_bench(self) -> None:
-        await self._station.end_bench(signal.SIGKILL)
-        await self._station.start_bench()
+        await self._station.restart_bench()
 
     async def set_reachable(self, *, reachable: bool) -> None:
         if reachable:
-            await self._station.relay.open()
+            self._station.network.restore()
         else:
-            await self._station.relay.cut()
+            self._station.network.cut()
 
     async def news(self, timeout_s: float) -> None:
         with suppress(TimeoutError):
