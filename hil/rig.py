@@ -254,4 +254,4 @@ def _process_plan(plan: RigPlan) -> ProcessPlan:
     if file.board_profile:
         words += ["--board-profile", file.board_profile]
     drop_ins = (("10-bench.toml", DROP_IN), ("20-lines.toml", line_drop_in(file)), ("30-scenario.toml", plan.toml))
-    return ProcessPlan(plan.directory, file.ocpp, (*words, *file.options, *plan.options), drop_ins)
+    return ProcessPlan(plan.directory, file.ocpp, (*words, *file.options, *plan.options), drop_ins=drop_ins)
