@@ -165,7 +165,12 @@ class Agent:
         self.device_model.watch(key, lambda text: _set_connection_timeout(session, text))
         devices = EvseDevices(
             hardware.board,
-            Metering(evse_id, hardware.meter, poll_interval_s=evse_config.meter.poll_interval_s),
+            Metering(
+                evse_id,
+                hardware.meter,
+                poll_interval_s=evse_config.meter.poll_interval_s,
+                fail_on_error=evse_config.meter.fail_on_error,
+            ),
             max_current_a=evse_config.max_current_a,
             indicator=hardware.indicator,
             signing=self._signing(evse_config, hardware, has_begun=restored is not None),

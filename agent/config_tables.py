@@ -192,6 +192,7 @@ class MeterConfig:
     unit: int = setting(Number(1, 247, whole=True), "Modbus unit identifier", default=1)
     poll_interval_s: float = setting(Number(0.1, 3600, "s"), "time between readings, s", default=1.0)
     allow_coarse_register: bool = _flag("bill from a register with steps above 1 Wh", default=False)
+    fail_on_error: bool = _flag("end a session, in order, when its meter fails", default=False)
     signed: bool = _flag("let the meter sign each transaction; without its signature there is no power", default=False)
     serial: str | None = setting(
         Text(32), "serial number of the registered meter, whose values alone are billed; absent = any", default=None

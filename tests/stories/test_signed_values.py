@@ -6,7 +6,6 @@ Bench scenarios MT-03 and MT-04; facts ocmf_eichrecht. An independent verifier j
 import asyncio
 import json
 from collections.abc import Callable, Coroutine
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +15,19 @@ from pyocmf import OCMF, check_eichrecht_payload, check_eichrecht_transaction
 from hil.csms.ledger_values import LogicalTransaction, SignedValue
 from hil.devices.iskra_signing import SigningBlock
 from hil.virtual_time import run_virtual
-from tests.fakes.virtual_station import IDENTITY, VirtualStation, virtual_station
+from tests.fakes.virtual_station import VirtualStation, virtual_station
 
 CARD = "04A1B2C3"
 VERSIONS = ("1.6", "2.0.1")
 SIGNED: dict[str, Any] = {"meter_map": "iskra_wm3m4c"}
 
 
-def both_versions(story: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    @pytest.mark.parametrize("version", VERSIONS)
-    @wraps(story)
+def both_versions(story: Callable[[Path, str], Coroutine[Any, Any, None]]) -> Callable[..., None]:
     def run(tmp_path: Path, version: str) -> None:
         run_virtual(story(tmp_path, version))
 
-    del run.__wrapped__  # type: ignore[attr-defined]  # pytest would look for the story's own arguments
-    return run
+    run.__name__, run.__doc__ = story.__name__, story.__doc__
+    return pytest.mark.parametrize("version", VERSIONS)(run)
 
 
 def block(station: VirtualStation) -> SigningBlock:
@@ -45,7 +42,9 @@ def closed(station: VirtualStation) -> bool:
 
 async def until(what: Callable[[], object], within_s: float = 60.0) -> None:
     async with asyncio.timeout(within_s):
-        while not what():
+        while True:
+            if what():
+                return
             await asyncio.sleep(0.1)
 
 
@@ -98,8 +97,10 @@ async def test_a_session_arrives_with_a_signed_begin_and_end_that_a_verifier_acc
         only_end = last.payload.model_copy(update={"RD": last.payload.RD[1:]})
         assert check_eichrecht_transaction(first.payload, only_end) == []
         assert (first.payload.PG, last.payload.PG) == ("T1", "T2")
-        assert (last.payload.ID, last.payload.CI) == (CARD, f"{IDENTITY} 1")
-        assert last.payload.RD[1].RV > last.payload.RD[0].RV
+        assert last.payload.ID == CARD
+        assert last.payload.CI == "BENCH-0001 1"
+        assert transaction.energy_wh is not None
+        assert transaction.energy_wh > 0
         assert transaction.is_whole
         assert not station.csms.ledger.anomalies
 
@@ -163,7 +164,8 @@ async def test_a_meter_that_does_not_sign_gives_no_power_and_bills_nothing(tmp_p
         station.lines.bench.swipe(CARD)
         transaction = await ended(station)
         assert station.lines.bench.evses[1].world.energy_wh == 0
-        assert (transaction.energy_wh, transaction.signed_values) == (0, [])
+        assert transaction.energy_wh == 0
+        assert not transaction.signed_values
         block(station).fails = False
         await asyncio.sleep(15)
         station.lines.bench.plug_out(1)
@@ -243,12 +245,12 @@ async def test_a_meter_exchanged_within_a_session_ends_it(tmp_path: Path, versio
 async def test_whenever_the_agent_is_killed_each_transaction_is_signed_once(tmp_path: Path, version: str) -> None:
     """Begin and end each once, whatever was stored by then: nothing left open, nothing signed twice."""
     async with virtual_station(tmp_path, version=version, **SIGNED) as station:
-        for moment in range(16):
+        for moment in range(8):
             records = block(station).signer.records
             station.lines.bench.plug_in(1, current_a=16, delay_s=1)
             await asyncio.sleep(2)
             station.lines.bench.swipe(CARD)
-            await asyncio.sleep(0.15 * moment)
+            await asyncio.sleep(0.3 * moment)
             await station.kill()
             await asyncio.sleep(1)
             await station.start()
@@ -268,10 +270,10 @@ async def test_whenever_the_agent_is_killed_each_transaction_is_signed_once(tmp_
 @both_versions
 async def test_a_kill_while_the_end_is_being_signed_loses_no_record(tmp_path: Path, version: str) -> None:
     async with virtual_station(tmp_path, version=version, **SIGNED) as station:
-        for moment in range(10):
+        for moment in range(5):
             await begin(station)
             station.lines.bench.plug_out(1)
-            await asyncio.sleep(0.1 + 0.15 * moment)
+            await asyncio.sleep(0.1 + 0.3 * moment)
             await station.kill()
             await asyncio.sleep(1)
             await station.start()
@@ -284,7 +286,8 @@ async def test_a_kill_while_the_end_is_being_signed_loses_no_record(tmp_path: Pa
 
 def test_a_json_back_end_gets_the_record_under_the_name_it_knows(tmp_path: Path) -> None:
     async def story() -> None:
-        toml = '[variables]\n"SampledDataCtrlr.SignedDataFormat" = "json"\n"SampledDataCtrlr.SignedDataName" = "signedMeterValue"\n'
+        names = {"SignedDataFormat": "json", "SignedDataName": "signedMeterValue"}
+        toml = "\n".join(["[variables]", *(f'"SampledDataCtrlr.{key}" = "{value}"' for key, value in names.items())])
         async with virtual_station(tmp_path, version="1.6", extra_toml=toml, **SIGNED) as station:
             frames: list[Any] = []
             station.csms.log.listeners.append(lambda frame: frames.append(frame.to_json()))

@@ -145,7 +145,8 @@ async def test_the_latest_record_can_be_read_once_more_without_signing() -> None
 @virtual
 async def test_a_start_whose_confirmation_is_lost_signs_once() -> None:
     async with line() as joined:
-        output, lost = joined.simulated.output, []
+        output = joined.simulated.output
+        lost: list[bytes] = []
 
         def lossy(data: bytes) -> None:
             if not lost and data[1] == 16 and int.from_bytes(data[2:4], "big") == 7051:
