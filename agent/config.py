@@ -50,6 +50,9 @@ _NOT_BUILT: dict[KeyPath, str] = {
     ("csms", "connection_profiles"): "no connection profiles: several back-ends are not built",
     ("csms", "certificates_dir"): "no certificate directory: certificate management is not built",
 }
+_NOT_BUILT_OF_EVSE = {
+    "power_module": "no power module: DC charging needs high-level communication with the EV, which is not built",
+}
 _STATE_DIR: KeyPath = ("station", "state_dir")
 T = TypeVar("T")
 
@@ -166,6 +169,12 @@ def _refuse_what_is_not_built(tree: ConfigTree) -> None:
             place = _table_or_empty(place).get(str(part))
         if place is not None:
             raise tree.error(path, key_text(path), expected)
+    evses = tree.values.get("evse")
+    for index, entry in enumerate(evses if isinstance(evses, list) else []):
+        for key, expected in _NOT_BUILT_OF_EVSE.items():
+            if key in _table_or_empty(entry):
+                where = ("evse", index, key)
+                raise tree.error(where, key_text(where), expected)
 
 
 def _default_phases(tree: ConfigTree) -> None:

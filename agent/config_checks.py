@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
 import hal
+from agent.config_can import check_board_line
 from agent.config_errors import KeyPath, key_text
 from agent.config_files import Tree
 from agent.config_tables import AgentConfig, EvseConfig
@@ -26,6 +27,7 @@ _VERSION = re.compile(rf"{_BYTE}\.{_BYTE}\.{_BYTE}")
 _BOARD_KEYS = {
     "openevse": ("poll_interval_s", "allow_protection_off", "stored_current_a"),
     "safety": (
+        *("can_interface", "can_channel", "can_bitrate"),
         *("silence_limit_s", "firmware_min", "firmware_max"),
         *("wakes_up", "wake_up_after_s", "wake_up_f_s", "wake_up_x1_s"),
         *("phase_switch", "phase_dead_time_s", "max_phase_switches", "phase_switch_in_f", "one_to_three_while_plugged"),
@@ -152,8 +154,8 @@ def _check_board(index: int, evse: EvseConfig, written: Tree, refuse: _Refuse) -
         refuse((*path, "firmware_max"), f"at least firmware_min ({board.firmware_min})")
     if board.driver == "modbus":
         _check_controller(evse, path, refuse)
-    elif board.port is None:
-        refuse((*path, "port"), "the serial device of the board")
+    else:
+        check_board_line(board, path, refuse)
     if board.phase_switch and evse.phases == 1:
         refuse((*path, "phase_switch"), "false, because this EVSE has one phase")
 
@@ -254,10 +256,17 @@ def _modbus_units(config: AgentConfig) -> Iterator[tuple[KeyPath, object, object
         yield ("evse", index, "board"), bus, serial if board.port else None, (board.unit or own.unit, point)
 
 
+def _board_line(index: int, evse: EvseConfig) -> tuple[KeyPath, object]:
+    if evse.board.can_channel is None:
+        return ("evse", index, "board", "port"), evse.board.port
+    # A CAN bus is its board's own too: a second one's frames would have the same identifiers.
+    return ("evse", index, "board", "can_channel"), Path(evse.board.can_channel)
+
+
 def _exclusive_ports(config: AgentConfig) -> Iterator[tuple[KeyPath, object]]:
     for index, evse in enumerate(config.evse):
         if evse.board.driver != "modbus":
-            yield ("evse", index, "board", "port"), evse.board.port
+            yield _board_line(index, evse)
         if evse.indicator is not None and evse.indicator.port is not None:
             yield ("evse", index, "indicator", "port"), evse.indicator.port
     for index, reader in enumerate(config.reader):

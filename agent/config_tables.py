@@ -15,6 +15,7 @@ from agent.version import VERSION
 Scalar = str | int | float | bool
 
 _BAUDRATES = Choice(1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
+_CAN_BITRATES = Choice(10_000, 20_000, 50_000, 100_000, 125_000, 250_000, 500_000, 1_000_000)
 _PROTECTIONS = Choice("diode", "ventilation", "ground", "stuck_relay", "ground_fault_test", "temperature")
 _DAY_S = 86_400
 _flag = partial(setting, Flag())
@@ -120,9 +121,20 @@ class BoardConfig:
     """The board that owns pilot and contactor of one EVSE."""
 
     driver: str = setting(Choice("openevse", "safety", "modbus"), "protocol of the board")
-    port: Path | None = setting(FilePath(), "serial device; absent only where `host` stands for it", default=None)
+    port: Path | None = setting(
+        FilePath(), "serial device; absent only where `host` or `can_interface` stands for it", default=None
+    )
     baudrate: int | None = setting(
         _BAUDRATES, "line speed, bit/s; absent = 115200, for modbus the profile's", default=None
+    )
+    can_interface: str | None = setting(
+        Choice("slcan", "socketcan"), "CAN instead of a serial line: serial adapter, or network interface", default=None
+    )
+    can_channel: str | None = setting(
+        Text(255, "a device or an interface"), "serial device of the adapter (slcan), or can0 (socketcan)", default=None
+    )
+    can_bitrate: int | None = setting(
+        _CAN_BITRATES, "bit rate of the bus, bit/s; slcan only, the system sets a socketcan interface's", default=None
     )
     poll_interval_s: float | None = setting(
         Number(0.05, 10, "s"), "time between polls, s; absent = 1, for modbus 0.25", default=None

@@ -13,6 +13,7 @@ from agent.station.sequenced_board import SequencedBoard
 from hal.abilities import Phases
 from hal.api import BoardCapabilities, EnergyMeter, HardwareFault, HostLossAction, PilotController
 from hal.board import (
+    BoardDevices,
     ControllerBoardSettings,
     MeterBuses,
     OpenEvseSettings,
@@ -20,6 +21,7 @@ from hal.board import (
     SerialLine,
     TcpLine,
     UidSettings,
+    can_safety_board,
     controller_line,
     line_indicator,
     line_reader,
@@ -29,6 +31,7 @@ from hal.board import (
 )
 from hal.panel import Indicator, RfidReader
 from hal.signed_meter import SignedMeter
+from hal.transports.can_line import CanSettings
 from hal.transports.port import Port
 from hal.value import dataclass
 
@@ -104,15 +107,15 @@ def _refusal(config: AgentConfig, path: KeyPath, expected: str) -> ConfigError:
 def _board(evse: EvseConfig, buses: MeterBuses, open_line: OpenLine) -> SequencedBoard:
     if evse.board.driver == "modbus":
         return SequencedBoard(_controller(evse, buses, open_line), SequenceValues(phases=_phases(evse)))
-    port = open_line(SerialLine(evse.board.port or Path(), evse.board.line_baudrate))
     if evse.board.driver == "safety":
-        devices = safety_board(port, _safety_settings(evse))
+        devices = _safety_board(evse, open_line)
         return SequencedBoard(
             devices.pilot,
             _sequence_values(evse.board, _phases(evse)),
             interrupt=devices.interrupt,
             phase_switch=devices.phase_switch,
         )
+    port = _board_port(evse.board, open_line)
     settings = OpenEvseSettings(
         max_current_a=evse.max_current_a,
         phases=evse.phases,
@@ -121,6 +124,17 @@ def _board(evse: EvseConfig, buses: MeterBuses, open_line: OpenLine) -> Sequence
         stored_current_a=evse.board.stored_current_a or None,
     )
     return SequencedBoard(openevse_board(port, settings), SequenceValues(phases=_phases(evse)))
+
+
+def _board_port(board: BoardConfig, open_line: OpenLine) -> Port:
+    return open_line(SerialLine(board.port or Path(), board.line_baudrate))
+
+
+def _safety_board(evse: EvseConfig, open_line: OpenLine) -> BoardDevices:
+    board, settings = evse.board, _safety_settings(evse)
+    if board.can_interface is not None:
+        return can_safety_board(CanSettings(board.can_interface, board.can_channel or "", board.can_bitrate), settings)
+    return safety_board(_board_port(board, open_line), settings)
 
 
 def _controller(evse: EvseConfig, buses: MeterBuses, open_line: OpenLine) -> PilotController:

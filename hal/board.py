@@ -9,6 +9,7 @@ from hal.abilities import Phases, PhaseSwitch, PilotInterrupt
 from hal.api import EnergyMeter, HardwareFault, PilotController
 from hal.panel import Indicator, RfidReader
 from hal.signed_meter import SignedMeter
+from hal.transports.can_line import CanSettings
 from hal.transports.port import Port
 from hal.transports.serial_port import SerialPort
 from hal.value import dataclass
@@ -16,6 +17,7 @@ from hal.value import dataclass
 if TYPE_CHECKING:
     from hal.codecs.modbus_frame import Framing
     from hal.drivers.modbus_bus import ModbusBus
+    from hal.drivers.safety_line import SafetyLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +83,25 @@ class SafetyBoardSettings:
 
 def safety_board(port: Port, settings: SafetyBoardSettings) -> BoardDevices:
     """Build the driver of a safety controller on a serial line."""
+    from hal.drivers.safety_line import SerialSafetyLine  # noqa: PLC0415 - only what is configured is imported
+
+    return _safety_board(SerialSafetyLine(port), settings)
+
+
+def can_safety_board(can: CanSettings, settings: SafetyBoardSettings) -> BoardDevices:
+    """Build the driver of a safety controller on CAN. Raises: ValueError for an interface that is not supported."""
+    from hal.drivers.safety_can_line import FILTER, CanSafetyLine  # noqa: PLC0415 - only what is configured is imported
+    from hal.transports.can_port import CanPort  # noqa: PLC0415
+
+    return _safety_board(CanSafetyLine(CanPort(can).line(FILTER)), settings)
+
+
+def _safety_board(line: "SafetyLine", settings: SafetyBoardSettings) -> BoardDevices:
     from hal.drivers.safety_board import SafetyBoard  # noqa: PLC0415 - only what is configured is imported
-    from hal.drivers.safety_line import SerialSafetyLine  # noqa: PLC0415
     from hal.drivers.safety_steering import SafetySettings  # noqa: PLC0415
 
     board = SafetyBoard(
-        SerialSafetyLine(port),
+        line,
         SafetySettings(
             max_current_a=settings.max_current_a,
             phases=settings.phases,
