@@ -36,6 +36,7 @@ class OpenEvseState:
         self.contactor_closed: bool | None = None
         self.fault: Fault | None = None
         self.fault_detail = ""
+        self._relay_driven: bool | None = None
         self.elapsed_s = 0
         """Charging time of this plug-in, or less: it never proves more than is so."""
 
@@ -79,12 +80,19 @@ class OpenEvseState:
             self.pilot = state
             events.append(PilotChanged(state, at_s))
         # The flag tells the relay's drive. Mains sensed behind it, 1 s after it let go, shows that it did not open.
-        closed = VFlags.RELAY_CLOSED in vflags or self.fault is Fault.CONTACTOR_WELDED
+        self._relay_driven = VFlags.RELAY_CLOSED in vflags
+        closed = self._relay_driven or self.fault is Fault.CONTACTOR_WELDED
         if closed is not self.contactor_closed:
             self.contactor_closed = closed
             events.append(PowerOn(at_s) if closed else PowerOff(at_s))
         self.evse = evse
         return events
+
+    def restarted(self) -> None:
+        """Let go of what only a power cycle clears, unless shown: a board whose self-test fails goes no further."""
+        if self.fault in _NEED_POWER_CYCLE and (self.evse is None or not self.evse.is_fault):
+            self._keep_fault(None, "")
+            self.contactor_closed = None if self.evse is None else self._relay_driven
 
     def observe_boot(self, post_code: int) -> None:
         """Take the power-on self-test's code of `$AB`; after a failed one the board says nothing more."""

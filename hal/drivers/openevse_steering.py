@@ -178,8 +178,6 @@ class Steering:
                 self._must_be_open_by(now_s + self.settings.opening_time_s)
             case Verb.SLEEP if self.board.contactor_closed is not False:
                 self._must_be_open_by(now_s + self.settings.stop_opening_time_s)
-            case _:
-                pass
         if command.verb in _CHANGES:
             known.stale, self._state_asked_after_change = True, False
             known.next_change_s = now_s + _REPEAT_S
@@ -215,6 +213,7 @@ class Steering:
         """Take what a configured board is; from now on events are told one by one."""
         restarted = rebooted or self._lost_its_settings(identity)
         if restarted:
+            self.board.restarted()
             self.wanted.permitted_until_s = self.wanted.waits_for_ev_until_s = -math.inf
         self._judge(identity)
         adopts = self.board.enabled and self.board.ev_connected and not restarted and not self._may_run(now_s)

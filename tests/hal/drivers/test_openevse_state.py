@@ -110,6 +110,16 @@ def test_a_welded_contactor_counts_as_closed_until_the_board_finds_it_well() -> 
     assert PowerOff(5.0) in board.observe(EvseState.A, EvseState.A, NONE, 5.0)
 
 
+def test_a_weld_is_forgotten_when_the_board_has_restarted_asleep_and_not_when_it_shows_it_again() -> None:
+    for state, welded in ((EvseState.DISABLED, False), (EvseState.STUCK_RELAY, True)):
+        board = OpenEvseState()
+        board.observe(EvseState.STUCK_RELAY, EvseState.B, CONNECTED, 1.0)
+        board.forget()
+        board.observe(state, EvseState.UNKNOWN, NONE, 2.0)
+        board.restarted()
+        assert (board.fault is Fault.CONTACTOR_WELDED, board.contactor_closed) == (welded, welded)
+
+
 @pytest.mark.parametrize(
     ("code", "fault"),
     [
