@@ -9,17 +9,13 @@ _HOUR_S = 3600
 class SupervisionConfig:
     """When the meter's values are a fault. The voltages are this project's choice, from no standard."""
 
-    over_current_factor: float = setting(
-        Number(1, 2), "of the offer, with the margin on top", default=1.1
-    )
+    over_current_factor: float = setting(Number(1, 2), "of the offer, with the margin on top", default=1.1)
     over_current_margin_a: float = setting(Number(0, 10, "A"), "drawn above that is too much, A", default=0.5)
     over_current_s: float = setting(Number(1, 60, "s"), "too much for so long is a fault, s", default=7.0)
     over_current_grace_s: float = setting(Number(0, 60, "s"), "an EV may follow a lower offer so long, s", default=5.0)
     under_voltage_v: float = setting(Number(0, 400, "V"), "a phase below this is a fault, V; 0 = never", default=195.5)
     over_voltage_v: float = setting(Number(100, 1000, "V"), "a phase above this is a fault, V", default=264.5)
-    voltage_hysteresis_v: float = setting(
-        Number(0, 50, "V"), "back inside by so much clears, V", default=4.0
-    )
+    voltage_hysteresis_v: float = setting(Number(0, 50, "V"), "back inside by so much clears, V", default=4.0)
     voltage_s: float = setting(Number(0, 600, "s"), "wrong voltage, or a missing phase, for so long, s", default=3.0)
     unexpected_current_a: float = setting(Number(0.1, 32, "A"), "so much past an open contactor, A", default=1.0)
     unexpected_current_s: float = setting(Number(0, 60, "s"), "for so long is a fault, s", default=2.0)

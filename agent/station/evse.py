@@ -26,12 +26,13 @@ from agent.station.driver_panel import DriverPanel
 from agent.station.guard import Guard
 from agent.station.inbox_items import Beat, NewLimit, PermissionDue, Question
 from agent.station.offer import HeldOffer
+from agent.station.permission import Permission
 from agent.station.publisher import Publisher
 from agent.station.sampling import PERIODIC, SampleSchedule, SampleWanted
 from agent.station.session_store import SessionStore
 from agent.station.supply import Supply
 from agent.station.surroundings import EvseDevices, EvseTiming, FactStore, Surroundings
-from hal.api import BoardEvent, CableDetected, ForbidReason, OfferConfirmed, TemperatureMeasured
+from hal.api import BoardEvent, CableDetected, OfferConfirmed, TemperatureMeasured
 
 logger = logging.getLogger(__name__)
 
@@ -56,26 +57,22 @@ class Evse:
         timing: EvseTiming | None = None,
     ) -> None:
         restored = session.recorder.state
-        self.session = session
-        self.evse_id = session.recorder.evse_id
+        self.session, self.evse_id = session, session.recorder.evse_id
         self.board, self.metering = devices.board, devices.metering
         self.last_beat_s = 0.0
-        self._devices = devices
-        self._surroundings = surroundings
+        self._devices, self._surroundings = devices, surroundings
         self._guard = devices.guard or Guard(self.evse_id, itertools.count(1).__next__)
-        capabilities = devices.board.capabilities
-        self._guard.use(devices.max_current_a, capabilities.max_current_a, capabilities.min_current_a)
+        self._guard.use(devices.max_current_a, devices.board.capabilities)
         self._store = SessionStore(session, self._guard, facts)
         self._publisher = Publisher(session, surroundings.status_changed)
-        self._supply = supply
-        self._clock = clock
+        self._supply, self._clock = supply, clock
         self._timing = timing or EvseTiming()
         self._translator = BoardTranslator(ControlPilot())
         self._offer = HeldOffer(restored.offered_current_a if restored else 0.0)
         self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
-        self._permitted = self._permission_waits = False
-        self._ev_paused = False
-        """The EV paused under an offer, which this board keeps up and times by itself: permission does not wait."""
+        self._permission = Permission(
+            devices.board, self._guard.care, self._timing.lease_s, lambda: self._inbox.put_nowait(PermissionDue())
+        )
         self._new_limit: NewLimit | None = None
         self._panel = DriverPanel(devices.indicator)
         self._since = 0
@@ -168,8 +165,7 @@ class Evse:
             case Beat():
                 self._on_beat(now)
             case PermissionDue():
-                self._permission_waits = False
-                self._renew(now)
+                self._permission.renew(now.monotonic_s)
             case NewLimit():
                 self._new_limit = None
                 self._take_limit(item.limit_a, now)
@@ -209,7 +205,7 @@ class Evse:
 
     def _on_beat(self, now: Instant) -> None:
         self.last_beat_s = now.monotonic_s
-        self._renew(now)
+        self._permission.renew(now.monotonic_s)
         for event in self._guard.waited(now.monotonic_s):
             self._handle(event, now)
         self._offer.waited(now.monotonic_s)
@@ -218,17 +214,6 @@ class Evse:
             self._show()
         self._store.save(now)
         self._schedule_samples(now)
-
-    def _renew(self, now: Instant) -> None:
-        """Renew the permission, unless the contactor opened a moment ago: then it is given when that is over."""
-        if not self._permitted:
-            return
-        left_s = 0.0 if self._ev_paused else self._guard.care.off_left_s(now.monotonic_s)
-        if left_s <= 0:
-            self.board.permit_power(now.monotonic_s + self._timing.lease_s)
-        elif not self._permission_waits:
-            self._permission_waits = True
-            asyncio.get_running_loop().call_later(left_s, self._inbox.put_nowait, PermissionDue())
 
     def _schedule_samples(self, now: Instant) -> None:
         state = self.session.recorder.state
@@ -282,15 +267,11 @@ class Evse:
         for action in actions:
             match action:
                 case act.ForbidPower(reason):
-                    self._permitted = False
-                    board_waits = self.board.capabilities.pause_is_timed_by_board
-                    self._ev_paused = board_waits and reason is ForbidReason.EV_STOPPED
-                    self.board.forbid_power(reason)
+                    self._permission.forbid(reason)
                 case act.OfferCurrent(offered_current_a):
                     self._offer_current(offered_current_a, now)
                 case act.PermitPower():
-                    self._permitted = True
-                    self._renew(now)
+                    self._permission.give(now.monotonic_s)
                 case act.LockConnector() if self._devices.lock is not None:
                     self._devices.lock.lock()
                 case act.UnlockConnector() if self._devices.lock is not None:

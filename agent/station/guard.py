@@ -14,7 +14,7 @@ from agent.domain.fault_latch import FaultLatch
 from agent.domain.fault_reports import FaultReports
 from agent.domain.meter_supervision import MeterSupervision, SupervisionLimits
 from agent.domain.temperature_derating import DeratingSteps, TemperatureDerating
-from hal.api import BoardEvent, CableDetected, TemperatureMeasured
+from hal.api import BoardCapabilities, BoardEvent, CableDetected, TemperatureMeasured
 from hal.value import dataclass
 
 _WATCHED: Final = frozenset(
@@ -75,10 +75,10 @@ class Guard:
         self._fixed = [OwnLimit(0.0, "installation")]
         self._min_current_a = 0.0
 
-    def use(self, installation_a: float, board_a: float, min_current_a: float) -> None:
-        """Take what wiring and board carry, A; once, before the first event."""
-        self._fixed = [OwnLimit(installation_a, "installation"), OwnLimit(board_a, "board")]
-        self._min_current_a = min_current_a
+    def use(self, installation_a: float, capabilities: BoardCapabilities) -> None:
+        """Take what wiring (A) and board carry; once, before the first event."""
+        self._fixed = [OwnLimit(installation_a, "installation"), OwnLimit(capabilities.max_current_a, "board")]
+        self._min_current_a = capabilities.min_current_a
         self._limit_again()
 
     @property

@@ -1,0 +1,254 @@
+"""One EVSE under its guard, in virtual time: supervision, heat, cable, and what reaches the back-end of a fault."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from agent.domain.facts import FaultChanged, TransactionEnded
+from agent.domain.session_context import SessionRules
+from agent.domain.session_state import SessionState as S
+from agent.domain.vocabulary import IdToken, StoppedReason
+from hal.api import (
+    CableDetected,
+    Fault,
+    FaultCleared,
+    FaultRaised,
+    MeterReading,
+    PilotState,
+    TemperatureMeasured,
+)
+from hil.virtual_time import run_virtual
+from tests.agent.station.evse_rig import EvseRig, RigMeter, now_s
+
+Story = Callable[[EvseRig], Awaitable[None]]
+
+
+def play(story: Story) -> None:
+    async def whole() -> None:
+        async with EvseRig(rules=SessionRules(free_vend=IdToken("FREE"))) as rig:
+            await story(rig)
+            assert not rig.tasks[1].done()
+
+    run_virtual(whole())
+
+
+async def charge(rig: EvseRig) -> None:
+    rig.boards[1].car(PilotState.B)
+    rig.boards[1].car(PilotState.C)
+    await asyncio.sleep(6.0)
+    assert rig.boards[1].closed
+
+
+def told(rig: EvseRig) -> list[tuple[Fault, bool]]:
+    return [(fact.fault, fact.stands) for fact in rig.house.facts if isinstance(fact, FaultChanged)]
+
+
+def stands(rig: EvseRig, fault: Fault) -> bool:
+    return fault in rig.evses[1].session.faults
+
+
+def meter_shows(rig: EvseRig, *, voltage_v: tuple[str, ...] = (), current_a: str | None = None) -> None:
+    """Let the meter show this, whatever flows."""
+    read = RigMeter.read
+
+    async def shown() -> MeterReading:
+        reading = await read(rig.meters[1])
+        currents = reading.current_a if current_a is None else (Decimal(current_a),)
+        return replace(reading, voltage_v=tuple(map(Decimal, voltage_v)), current_a=currents)
+
+    rig.meters[1].read = shown  # type: ignore[method-assign]  # another meter, as far as the EVSE can tell
+
+
+def test_a_car_that_takes_a_fifth_too_much_is_stopped_after_seven_seconds_and_must_unplug() -> None:  # CP-26
+    async def story(rig: EvseRig) -> None:
+        await charge(rig)
+        meter_shows(rig, current_a="38.4")
+        await asyncio.sleep(6.9)
+        assert rig.boards[1].closed
+        await asyncio.sleep(2.2)
+        assert not rig.boards[1].closed, "a reading every second, so up to two seconds more"
+        meter_shows(rig)
+        await asyncio.sleep(30.0)
+        (ended,) = [fact for fact in rig.house.facts if isinstance(fact, TransactionEnded)]
+        assert ended.stopped_reason is StoppedReason.OVERCURRENT_FAULT
+        assert rig.evses[1].session.state is S.FAULTED
+        rig.boards[1].car(PilotState.A)
+        await asyncio.sleep(0.1)
+        assert rig.evses[1].session.state is S.AVAILABLE
+        assert told(rig) == [(Fault.OVER_CURRENT, True), (Fault.OVER_CURRENT, False)]
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    ("voltage_v", "fault"),
+    [("190", Fault.UNDER_VOLTAGE), ("270", Fault.OVER_VOLTAGE)],
+)
+def test_a_wrong_voltage_pauses_and_charging_goes_on_when_it_is_right_again(voltage_v: str, fault: Fault) -> None:
+    async def story(rig: EvseRig) -> None:
+        await charge(rig)
+        meter_shows(rig, voltage_v=(voltage_v,))
+        await asyncio.sleep(5.0)
+        assert stands(rig, fault)
+        assert not rig.boards[1].closed
+        meter_shows(rig, voltage_v=("230",))
+        await asyncio.sleep(6.0)
+        assert told(rig) == [(fault, True), (fault, False)]
+        assert rig.boards[1].closed
+
+    play(story)
+
+
+def test_current_past_the_open_contactor_is_a_danger_until_it_is_unplugged() -> None:
+    async def story(rig: EvseRig) -> None:
+        await charge(rig)
+        rig.boards[1].car(PilotState.B)
+        await asyncio.sleep(1.0)
+        meter_shows(rig, current_a="3")
+        await asyncio.sleep(5.0)
+        assert stands(rig, Fault.UNEXPECTED_CURRENT)
+        meter_shows(rig)
+        await asyncio.sleep(5.0)
+        assert stands(rig, Fault.UNEXPECTED_CURRENT)
+        rig.boards[1].car(PilotState.A)
+        await asyncio.sleep(0.1)
+        assert not stands(rig, Fault.UNEXPECTED_CURRENT)
+
+    play(story)
+
+
+def test_a_residual_current_lasts_until_the_car_is_unplugged() -> None:  # RC-01
+    async def story(rig: EvseRig) -> None:
+        await charge(rig)
+        rig.boards[1].emit(FaultRaised(Fault.RESIDUAL_DC, "6 mA", now_s()))
+        await asyncio.sleep(0.1)
+        assert not rig.boards[1].closed
+        rig.boards[1].emit(FaultCleared(Fault.RESIDUAL_DC, now_s()))
+        await asyncio.sleep(60.0)
+        assert rig.evses[1].session.state is S.FAULTED
+        rig.boards[1].car(PilotState.A)
+        await asyncio.sleep(0.1)
+        assert rig.evses[1].session.state is S.AVAILABLE
+
+    play(story)
+
+
+async def warm(rig: EvseRig, degrees_c: str | None, wait_s: float = 7.0) -> float:
+    value = None if degrees_c is None else Decimal(degrees_c)
+    rig.boards[1].emit(TemperatureMeasured("pt1000_1", value, now_s()))
+    await asyncio.sleep(wait_s)
+    return rig.boards[1].offered_a
+
+
+def test_heat_takes_current_away_in_steps_pauses_within_five_seconds_and_gives_it_back_cool() -> None:  # TH-01
+    async def story(rig: EvseRig) -> None:
+        await charge(rig)
+        assert [await warm(rig, each) for each in ("64", "65", "64", "68")] == [32.0, 24.0, 24.0, 16.0]
+        await warm(rig, "71", wait_s=5.0)
+        assert (rig.boards[1].offered_a, rig.boards[1].closed) == (0.0, False)
+        await asyncio.sleep(2.0)
+        assert stands(rig, Fault.OVER_TEMPERATURE)
+        assert await warm(rig, "63") == 0.0
+        assert await warm(rig, "62") == 32.0
+        assert told(rig) == [(Fault.OVER_TEMPERATURE, True), (Fault.OVER_TEMPERATURE, False)]
+
+    play(story)
+
+
+def test_a_pause_for_heat_waits_for_no_minimum_time() -> None:
+    async def story(rig: EvseRig) -> None:
+        rig.boards[1].car(PilotState.B)
+        rig.boards[1].car(PilotState.C)
+        await asyncio.sleep(0.2)
+        assert rig.boards[1].closed
+        assert await warm(rig, "71", wait_s=0.1) == 0.0
+
+    play(story)
+
+
+def test_a_sensor_that_tells_nothing_is_a_fault_and_never_cold() -> None:  # TH-02
+    async def story(rig: EvseRig) -> None:
+        await charge(rig)
+        await warm(rig, None, wait_s=0.2)
+        assert stands(rig, Fault.TEMPERATURE_SENSOR)
+        assert not rig.boards[1].closed
+
+    play(story)
+
+
+def test_a_13_a_cable_caps_the_offer_and_the_log_says_so(caplog: pytest.LogCaptureFixture) -> None:  # PP-03
+    async def story(rig: EvseRig) -> None:
+        rig.boards[1].emit(CableDetected(13.0, now_s()))
+        await charge(rig)
+        assert rig.boards[1].offered_a == 13.0
+        rig.supply.max_current_a = 10.0
+        rig.supply.refresh()
+        await asyncio.sleep(1.0)
+
+    with caplog.at_level("INFO", "agent.station"):
+        play(story)
+    offers = [message for message in caplog.messages if message.startswith("offer ")]
+    assert offers == [
+        "offer evse=1 current_a=13.0 limited_by=cable",
+        "offer evse=1 current_a=10.0 limited_by=supply",
+    ]
+
+
+def test_cycles_are_kept_and_told_in_the_log_when_a_session_closes(caplog: pytest.LogCaptureFixture) -> None:
+    async def story(rig: EvseRig) -> None:
+        await charge(rig)
+        rig.boards[1].car(PilotState.A)
+        await asyncio.sleep(3.0)
+        assert (rig.house.memories[1].closings, rig.house.memories[1].openings_under_load) == (1, 1)
+
+    with caplog.at_level("INFO", "agent.station"):
+        play(story)
+    assert "contactor evse=1 closings=1 openings_under_load=1" in caplog.messages
+
+
+def test_a_permission_waits_two_seconds_after_opening() -> None:
+    async def story(rig: EvseRig) -> None:
+        await charge(rig)
+        rig.boards[1].emit(FaultRaised(Fault.PROTECTION_OFF, "", now_s()))
+        await asyncio.sleep(0.2)
+        assert not rig.boards[1].closed
+        rig.boards[1].emit(FaultCleared(Fault.PROTECTION_OFF, now_s()))
+        await asyncio.sleep(1.6)
+        assert (rig.boards[1].offered_a, rig.boards[1].closed) == (32.0, False)
+        await asyncio.sleep(0.5)
+        assert rig.boards[1].closed
+
+    play(story)
+
+
+def test_two_faults_are_told_one_by_one_with_the_status_that_1_6_needs() -> None:
+    async def story(rig: EvseRig) -> None:
+        board, statuses = rig.boards[1], rig.house.statuses
+        for event in (
+            FaultRaised(Fault.GROUND_MISSING, "no earth", 0.0),
+            FaultRaised(Fault.BROWN_OUT, "10 V", 0.0),
+            FaultCleared(Fault.GROUND_MISSING, 0.0),
+            FaultCleared(Fault.BROWN_OUT, 0.0),
+        ):
+            board.emit(event)
+        await asyncio.sleep(0.1)
+        told_faults = [(status.fault, status.fault_detail) for status in statuses][-4:]
+        assert told_faults == [
+            (Fault.GROUND_MISSING, "no earth"),
+            (Fault.BROWN_OUT, "10 V"),
+            (Fault.BROWN_OUT, "10 V"),
+            (None, ""),
+        ]
+        assert told(rig) == [
+            (Fault.GROUND_MISSING, True),
+            (Fault.BROWN_OUT, True),
+            (Fault.GROUND_MISSING, False),
+            (Fault.BROWN_OUT, False),
+        ]
+        ids = [fact.event_id for fact in rig.house.facts if isinstance(fact, FaultChanged)]
+        assert ids == sorted(set(ids))
+
+    play(story)
