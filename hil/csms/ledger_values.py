@@ -159,19 +159,29 @@ def registers(meter_values: object) -> Iterator[Register]:
 
 
 def signed_values(meter_values: object) -> Iterator[SignedValue]:
-    """Give the signed records in order: of 2.0.1 their own field, of 1.6 raw text or a JSON object."""
+    """Give the signed records in order, empty where one is garbled.
+
+    2.0.1 has a field of its own; 1.6 the record itself, or a JSON object with it.
+    """
     for sample in _samples(meter_values):
+        fields = sample.get("signedMeterValue")
+        if not isinstance(fields, Mapping) and sample.get("format") != "SignedData":
+            continue
         context = str(sample.get("context", "Sample.Periodic"))
-        if isinstance(fields := sample.get("signedMeterValue"), Mapping):
-            yield _decoded(context, fields)
-        elif sample.get("format") == "SignedData" and isinstance(text := sample.get("value"), str):
-            yield _decoded(context, json.loads(text)) if text.startswith("{") else SignedValue(context, text, "")
+        try:
+            yield _decoded(context, fields if isinstance(fields, Mapping) else str(sample.get("value")))
+        except (ValueError, TypeError):
+            yield SignedValue(context, "", "")
 
 
-def _decoded(context: str, fields: Payload) -> SignedValue:
+def _decoded(context: str, fields: Payload | str) -> SignedValue:
+    if isinstance(fields, str):
+        if not fields.startswith("{"):
+            return SignedValue(context, fields, "")
+        return _decoded(context, dict(json.loads(fields)))
     data = next((str(fields[name]) for name in ("signedMeterData", "signedMeterValue") if name in fields), "")
     key = b64decode(str(fields.get("publicKey", ""))).hex()
-    return SignedValue(context, b64decode(data).decode(), key)
+    return SignedValue(context, b64decode(data, validate=True).decode(), key)
 
 
 def shape(meter_values: object) -> tuple[object, ...]:

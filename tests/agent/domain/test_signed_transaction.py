@@ -34,7 +34,7 @@ def test_begin_and_end_are_asked_once_each() -> None:
     [start] = asks(signing, SessionState.SUSPENDED_EVSE)
     assert isinstance(start, act.StartSigning)
     assert asks(signing, SessionState.SUSPENDED_EVSE) == []
-    assert not signing.permits_power
+    assert signing.begin is None
     signing.answered(ev.SigningBegan(start.number, FIRST))
     assert signing.permits_power
     assert asks(signing, SessionState.CHARGING) == []

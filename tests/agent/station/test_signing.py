@@ -85,6 +85,9 @@ class Rig:
             self.signing.ask(job)
         await asyncio.sleep(wait_s)
 
+    def latest(self) -> Event:
+        return self.events[-1]
+
     def faults(self) -> list[Fault]:
         return [event.fault for event in self.events if isinstance(event, FaultAppeared)]
 
@@ -169,9 +172,9 @@ def test_a_power_failure_within_a_transaction_is_a_fault_and_ends_with_p() -> No
         await asyncio.sleep(6)
         assert rig.faults() == [Fault.SIGNED_METERING]
         await rig.ask(StopSigning(1, REQUEST, START, FIRST))
-        assert rig.events[-1] == SigningEnded(1, record(2, BEGIN, reading("P", "109.4500")))
+        assert rig.latest() == SigningEnded(1, record(2, BEGIN, reading("P", "109.4500")))
         await asyncio.sleep(6)
-        assert rig.events[-1] == FaultDisappeared(Fault.SIGNED_METERING)
+        assert rig.latest() == FaultDisappeared(Fault.SIGNED_METERING)
 
     play(story)
 
@@ -182,10 +185,10 @@ def test_another_meter_is_a_fault_until_the_registered_one_is_back() -> None:
         await rig.ask(STARTS)
         assert rig.faults() == [Fault.METER_EXCHANGED]
         await rig.ask(StopSigning(1, REQUEST, START, None))
-        assert rig.events[-1] == SigningEnded(1, None)
+        assert rig.latest() == SigningEnded(1, None)
         rig.meter.serial = "PL000001"
         await asyncio.sleep(6)
-        assert rig.events[-1] == FaultDisappeared(Fault.METER_EXCHANGED)
+        assert rig.latest() == FaultDisappeared(Fault.METER_EXCHANGED)
         assert rig.meter.commands == []
 
     play(story)
@@ -197,7 +200,7 @@ def test_a_silent_meter_fails_the_begin_at_once_and_the_end_in_bounded_time() ->
         rig.meter.silent = True
         await rig.ask(StopSigning(1, REQUEST, START, FIRST), wait_s=19)
         assert rig.faults() == [Fault.SIGNED_METERING]
-        assert rig.events[-1] == SigningEnded(1, None)
+        assert rig.latest() == SigningEnded(1, None)
         await rig.ask(StartSigning(2, REQUEST, START))
         assert not any(isinstance(event, SigningBegan) and event.number == 2 for event in rig.events)
 
@@ -211,7 +214,7 @@ def test_a_meter_that_comes_back_in_time_still_signs_the_end() -> None:
         await rig.ask(StopSigning(1, REQUEST, START, FIRST), wait_s=5)
         rig.meter.silent = False
         await asyncio.sleep(2)
-        assert rig.events[-1] == SigningEnded(1, LAST)
+        assert rig.latest() == SigningEnded(1, LAST)
         assert rig.faults() == []
 
     play(story)
