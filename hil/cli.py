@@ -51,6 +51,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--meter", default="eastron_sdm630", metavar="MAP", help="register map of the meters")
     parser.add_argument("--meter-transport", choices=("rtu", "tcp"), default="rtu", help="how the meters are reached")
     parser.add_argument("--reader", choices=KNOWN_READERS, default="line", help="protocol of the card reader")
+    parser.add_argument("--power-modules", type=int, default=0, metavar="N", help="DC power modules on DIR/can1, slcan")
     parser.add_argument("--dir", type=Path, default=DEFAULT_DIRECTORY, help="where the lines are linked")
     parser.add_argument("--control", type=Path, metavar="SOCKET", help="control socket (default DIR/control.sock)")
     parser.add_argument("--csms-url", default="ws://127.0.0.1:9000/", help="back-end written into agent.toml")
@@ -100,6 +101,7 @@ def _serve(args: argparse.Namespace) -> int:
         board=args.board,
         board_profile=args.board_profile,
         reader=args.reader,
+        power_modules=args.power_modules,
         overwrite=args.overwrite,
     )
     try:

@@ -23,6 +23,7 @@ from hil.devices.modbus_meter import Framing
 from hil.evse_bench import MeterModel
 from hil.lines.pty_line import PtyLine
 from hil.lines.tcp_line import TcpLine
+from hil.power_modules import PowerModules
 
 STATE_FILE = "bench_state.json"
 SAVE_DELAY_S = 0.05
@@ -43,6 +44,7 @@ class ServeOptions:
     board: str = "rapi"
     board_profile: str | None = None
     reader: str = "line"
+    power_modules: int = 0
     overwrite: bool = False
 
 
@@ -77,6 +79,7 @@ class _ServedBench:
         self._state_path = options.directory / STATE_FILE
         self._ptys: dict[str, PtyLine] = {}
         self._tcp: dict[str, TcpLine] = {}
+        self._power_modules = PowerModules(options.directory / "can1", options.power_modules)
         self._save_timer: asyncio.TimerHandle | None = None
         self._ever_opened = False
 
@@ -98,6 +101,7 @@ class _ServedBench:
                 else:
                     self._attach(name, line)
         self._attach("reader1", self._bench.reader_line)
+        self._power_modules.open(lambda _event, _fields: None)
         self._bench.cable_changed = self._cable_changed
         for number, evse in self._bench.evses.items():
             if evse.cable_pulled:
@@ -117,6 +121,7 @@ class _ServedBench:
             "control": str(self._options.control),
             "config": str(directory / "agent.toml"),
             "reader1": str(directory / "reader1"),
+            **self._power_modules.ready,
             "evses": {
                 str(number): {
                     name: str(directory / f"evse{number}" / name)
@@ -136,6 +141,7 @@ class _ServedBench:
         """Save and take every line away."""
         if self._ever_opened:
             self._save()
+        self._power_modules.close()
         for pty in self._ptys.values():
             pty.close()
         for tcp in self._tcp.values():
