@@ -5,7 +5,10 @@ the bench; a wait counts from the latest stimulus on unless told otherwise.
 """
 
 import asyncio
+import functools
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -254,4 +257,13 @@ def _process_plan(plan: RigPlan) -> ProcessPlan:
     if file.board_profile:
         words += ["--board-profile", file.board_profile]
     drop_ins = (("10-bench.toml", DROP_IN), ("20-lines.toml", line_drop_in(file)), ("30-scenario.toml", plan.toml))
+    if bench_records():
+        words += ["--record", str(plan.directory / RECORDING)]
     return ProcessPlan(plan.directory, file.ocpp, (*words, *file.options, *plan.options), drop_ins=drop_ins)
+
+
+@functools.cache
+def bench_records() -> bool:
+    """Tell whether this `pilotline-bench serve` can record its wires."""
+    command = [sys.executable, "-m", "hil.cli", "serve", "--help"]
+    return "--record" in subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - ours
