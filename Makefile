@@ -54,8 +54,8 @@ hil-quick: $(READY) ## each scenario on one bench, and the same report
 schema: $(READY) ## write docs/agent-config.schema.json
 	$(BIN)/python -m agent.config_check > docs/agent-config.schema.json
 
-diagram: $(READY) ## write what is drawn from tables: the session's states, the table of faults
-	$(BIN)/python -m agent.domain.state_diagram ARCHITECTURE.md && $(BIN)/python -m agent.domain.fault_table docs/technician.md
+diagram: $(READY) ## write what is drawn from tables: the session's states, the tables of faults
+	$(BIN)/python -m agent.domain.state_diagram ARCHITECTURE.md && $(BIN)/python -m agent.domain.fault_table docs/technician.md && $(BIN)/python -m agent.csms.v16.fault_names docs/csms-operator.md
 
 lock: $(READY) ## resolve the dependencies anew into requirements/
 	sh packaging/lock $(BIN)

@@ -182,10 +182,10 @@ def test_a_stop_is_kept_at_once_also_where_nothing_is_offered_any_more() -> None
         await asyncio.sleep(5.0)
         rig.evses[1].limit(0.0)
         await asyncio.sleep(0.01)
-        assert rig.evses[1].session.state is SessionState.SUSPENDED_EVSE
+        assert rig.evses[1].session.state.value == "suspended_evse"
         saved = rig.house.states_saved
         assert (await rig.evses[1].ask(ev.StopRequested(StoppedReason.REMOTE, TriggerReason.REMOTE_STOP))).accepted
-        assert rig.evses[1].session.state is SessionState.STOPPING
+        assert rig.evses[1].session.state.value == "stopping"
         assert rig.house.states_saved == saved + 1
 
     play(story)

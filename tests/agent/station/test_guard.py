@@ -46,6 +46,14 @@ def told(rig: EvseRig) -> list[tuple[Fault, bool]]:
     return [(fact.fault, fact.stands) for fact in rig.house.facts if isinstance(fact, FaultChanged)]
 
 
+def state(rig: EvseRig) -> S:
+    return rig.evses[1].session.state
+
+
+def closed(rig: EvseRig) -> bool:
+    return rig.boards[1].closed
+
+
 def stands(rig: EvseRig, fault: Fault) -> bool:
     return fault in rig.evses[1].session.faults
 
@@ -67,17 +75,17 @@ def test_a_car_that_takes_a_fifth_too_much_is_stopped_after_seven_seconds_and_mu
         await charge(rig)
         meter_shows(rig, current_a="38.4")
         await asyncio.sleep(6.9)
-        assert rig.boards[1].closed
+        assert closed(rig)
         await asyncio.sleep(2.2)
-        assert not rig.boards[1].closed, "a reading every second, so up to two seconds more"
+        assert not closed(rig), "a reading every second, so up to two seconds more"
         meter_shows(rig)
         await asyncio.sleep(30.0)
         (ended,) = [fact for fact in rig.house.facts if isinstance(fact, TransactionEnded)]
         assert ended.stopped_reason is StoppedReason.OVERCURRENT_FAULT
-        assert rig.evses[1].session.state is S.FAULTED
+        assert state(rig) is S.FAULTED
         rig.boards[1].car(PilotState.A)
         await asyncio.sleep(0.1)
-        assert rig.evses[1].session.state is S.AVAILABLE
+        assert state(rig) is S.AVAILABLE
         assert told(rig) == [(Fault.OVER_CURRENT, True), (Fault.OVER_CURRENT, False)]
 
     play(story)
@@ -93,11 +101,11 @@ def test_a_wrong_voltage_pauses_and_charging_goes_on_when_it_is_right_again(volt
         meter_shows(rig, voltage_v=(voltage_v,))
         await asyncio.sleep(5.0)
         assert stands(rig, fault)
-        assert not rig.boards[1].closed
+        assert not closed(rig)
         meter_shows(rig, voltage_v=("230",))
         await asyncio.sleep(6.0)
         assert told(rig) == [(fault, True), (fault, False)]
-        assert rig.boards[1].closed
+        assert closed(rig)
 
     play(story)
 
@@ -125,13 +133,13 @@ def test_a_residual_current_lasts_until_the_car_is_unplugged() -> None:  # RC-01
         await charge(rig)
         rig.boards[1].emit(FaultRaised(Fault.RESIDUAL_DC, "6 mA", now_s()))
         await asyncio.sleep(0.1)
-        assert not rig.boards[1].closed
+        assert not closed(rig)
         rig.boards[1].emit(FaultCleared(Fault.RESIDUAL_DC, now_s()))
         await asyncio.sleep(60.0)
-        assert rig.evses[1].session.state is S.FAULTED
+        assert state(rig) is S.FAULTED
         rig.boards[1].car(PilotState.A)
         await asyncio.sleep(0.1)
-        assert rig.evses[1].session.state is S.AVAILABLE
+        assert state(rig) is S.AVAILABLE
 
     play(story)
 
@@ -148,7 +156,7 @@ def test_heat_takes_current_away_in_steps_pauses_within_five_seconds_and_gives_i
         await charge(rig)
         assert [await warm(rig, each) for each in ("64", "65", "64", "68")] == [32.0, 24.0, 24.0, 16.0]
         await warm(rig, "71", wait_s=5.0)
-        assert (rig.boards[1].offered_a, rig.boards[1].closed) == (0.0, False)
+        assert (rig.boards[1].offered_a, closed(rig)) == (0.0, False)
         await asyncio.sleep(2.0)
         assert stands(rig, Fault.OVER_TEMPERATURE)
         assert await warm(rig, "63") == 0.0
@@ -163,7 +171,7 @@ def test_a_pause_for_heat_waits_for_no_minimum_time() -> None:
         rig.boards[1].car(PilotState.B)
         rig.boards[1].car(PilotState.C)
         await asyncio.sleep(0.2)
-        assert rig.boards[1].closed
+        assert closed(rig)
         assert await warm(rig, "71", wait_s=0.1) == 0.0
 
     play(story)
@@ -174,7 +182,7 @@ def test_a_sensor_that_tells_nothing_is_a_fault_and_never_cold() -> None:  # TH-
         await charge(rig)
         await warm(rig, None, wait_s=0.2)
         assert stands(rig, Fault.TEMPERATURE_SENSOR)
-        assert not rig.boards[1].closed
+        assert not closed(rig)
 
     play(story)
 
@@ -214,12 +222,12 @@ def test_a_permission_waits_two_seconds_after_opening() -> None:
         await charge(rig)
         rig.boards[1].emit(FaultRaised(Fault.PROTECTION_OFF, "", now_s()))
         await asyncio.sleep(0.2)
-        assert not rig.boards[1].closed
+        assert not closed(rig)
         rig.boards[1].emit(FaultCleared(Fault.PROTECTION_OFF, now_s()))
         await asyncio.sleep(1.6)
-        assert (rig.boards[1].offered_a, rig.boards[1].closed) == (32.0, False)
+        assert (rig.boards[1].offered_a, closed(rig)) == (32.0, False)
         await asyncio.sleep(0.5)
-        assert rig.boards[1].closed
+        assert closed(rig)
 
     play(story)
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -31,10 +32,14 @@ def test_a_fault_of_a_newer_firmware_is_passed_over() -> None:
     assert EvseMemory(("flux_capacitor", "diode")).faults == {Fault.DIODE}
 
 
+def _reserve(connection: sqlite3.Connection) -> None:
+    evse_memory.reserve_events(connection)
+
+
 def test_event_numbers_grow_over_restarts_and_never_repeat(connection: sqlite3.Connection) -> None:
     given: list[int] = []
     for count in (3, 2500, 1):
-        ids = EventIds(evse_memory.EVENT_NUMBERS, lambda: evse_memory.reserve_events(connection) and None)
+        ids = EventIds(evse_memory.EVENT_NUMBERS, partial(_reserve, connection))
         ids.start(evse_memory.reserve_events(connection))
         given += [ids.next() for _ in range(count)]
     assert given == sorted(set(given))
