@@ -49,9 +49,13 @@ def test_frames_of_the_back_end_are_told_from_the_stations_side() -> None:
 
 def test_a_run_of_the_same_name_replaces_the_last(tmp_path: Path) -> None:
     for outcome in ("failed", "passed"):
-        about = {"scenario": "X-01", "title": "T", "limit": "-", "board": "rapi", "bench": "b", "meter": "m"}
         result = Result(
-            **about,
+            scenario="X-01",
+            title="T",
+            limit="-",
+            board="rapi",
+            bench="b",
+            meter="m",
             ocpp="1.6",
             outcome=outcome,
             reason="",
