@@ -87,6 +87,16 @@ class BackEnd:
         """Wait until a status or charging state is told (Available, SuspendedEV, Faulted …); gives the frame."""
         return await self._frame(lambda frame: self.dialect.tells(frame, what, evse), what, since, within_s)
 
+    async def fault(
+        self, fault: str, evse: int = 1, *, since: float | None = None, within_s: float = TOLD_LIMIT_S
+    ) -> Json:
+        """Wait until a fault is told to stand, by its own name (contactor_welded …); gives the frame."""
+        return await self._frame(lambda frame: self.dialect.raises(frame, fault, evse), fault, since, within_s)
+
+    def faults_told(self, fault: str, evse: int = 1, *, since: float = 0.0) -> list[Json]:
+        """Requests that told this fault to stand since then."""
+        return [frame for frame in self.requests(since=since) if self.dialect.raises(frame, fault, evse)]
+
     async def started(self, *, since: float | None = None, within_s: float = TOLD_LIMIT_S) -> Json:
         """Wait for the start of a transaction; gives the frame."""
         return await self._frame(self.dialect.starts, "start of a transaction", since, within_s)

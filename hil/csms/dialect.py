@@ -111,6 +111,19 @@ class Dialect:
             return bool(payload["connectorId"] == evse and _same(payload["status"], what))
         return bool(payload["evseId"] == evse and payload["connectorStatus"] == what)
 
+    def raises(self, frame: Json, fault: str, evse: int) -> bool:
+        """Tell whether this request says that a fault stands at an EVSE; by its own name, the same in both versions."""
+        payload = frame["payload"]
+        if self.is_16:
+            told = frame["action"] == "StatusNotification" and payload["connectorId"] == evse
+            return bool(told and payload.get("vendorErrorCode") == fault)
+        return frame["action"] == "NotifyEvent" and any(
+            each.get("techCode") == fault
+            and not each.get("cleared", False)
+            and each["component"].get("evse", {}).get("id") == evse
+            for each in payload["eventData"]
+        )
+
     def starts(self, frame: Json) -> bool:
         """Tell whether this request begins a transaction."""
         if self.is_16:
