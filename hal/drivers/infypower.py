@@ -243,24 +243,19 @@ class InfypowerModules:
         heard_s = max(self.state.heard_s, self._since_s)
         if now_s < heard_s + self._settings.quiet_after_s:
             return
-        if not self._connected:
-            self._tell_lost(now_s)
+        if self._lost:
             return
         logger.error("power modules are silent: switching off, and waiting until they are off by themselves")
         self._stop()
         self._mute_until_s = now_s + self._settings.mute_s
 
     def _lose(self, now_s: float) -> None:
+        """They are off by now, so that polling may begin anew."""
         self._mute_until_s = -math.inf
         self._since_s = now_s
-        self._connected = False
+        self._connected, self._lost = False, True
         self.state.forget()
-        self._tell_lost(now_s)
-
-    def _tell_lost(self, now_s: float) -> None:
-        if not self._lost:
-            self._lost = True
-            self._emit(PowerModuleLost(self._line_error or "the modules do not answer", now_s))
+        self._emit(PowerModuleLost(self._line_error or "the modules do not answer", now_s))
 
     def _expire(self) -> None:
         self._timer = None

@@ -219,9 +219,30 @@ async def test_one_silent_module_takes_the_whole_set_down() -> None:
 async def test_nobody_on_the_bus_is_told_once() -> None:
     async with bench() as made:
         made.modules[0].muted = True
-        await made.expect(PowerModuleLost)
+        began_s = now()
+        assert (await made.expect(PowerModuleLost)).at_s - began_s > 10.0
         await asyncio.sleep(40.0)
         assert len(made.events) == 1
+
+
+@virtual
+async def test_a_module_that_appears_late_is_found() -> None:
+    async with bench() as made:
+        made.modules[0].muted = True
+        await made.expect(PowerModuleLost)
+        await asyncio.sleep(40.0)
+        made.modules[0].muted = False
+        appeared_s = now()
+        assert (await made.expect(PowerModuleConnected)).at_s - appeared_s <= 0.5
+
+
+@virtual
+async def test_a_module_left_on_that_only_hears_is_off_before_it_counts_as_lost() -> None:
+    async with bench() as made:
+        made.modules[0].on = True
+        made.modules[0].answers = False
+        await made.expect(PowerModuleLost)
+        assert not made.modules[0].on
 
 
 @virtual

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 import time
 import tty
 from collections.abc import AsyncIterator, Iterator
@@ -295,3 +297,9 @@ async def test_more_frames_than_one_turn_takes_are_all_heard_in_order(wire: Wire
         heard += await _next(line)
     assert [frame.arbitration_id for frame in heard] == list(range(250))
     line.close()
+
+
+def test_python_can_is_not_imported_before_a_bus_is_opened() -> None:
+    code = "import hal.board, hal.transports.can_port as p, hal.transports.can_line as l, sys; "
+    code += "p.CanPort(l.CanSettings('slcan', '/dev/can')).line(); sys.exit('can' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
