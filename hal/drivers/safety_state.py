@@ -51,9 +51,13 @@ class SafetyState:
         return self.report is not None and self.is_normal and not self.report.pwm_enabled
 
     def observe(self, report: ChargeState, now_s: float) -> list[BoardEvent]:
-        """Take one report and tell what changed of pilot, contactor and cable."""
+        """Take one report and tell what changed: the cable first, so that nothing is offered that it cannot carry."""
         self.report, self.heard_s = report, now_s
         events: list[BoardEvent] = []
+        ampacity_a = _AMPACITY_A.get(report.proximity)
+        if not self._cable_known or ampacity_a != self._ampacity_a:
+            self._cable_known, self._ampacity_a = True, ampacity_a
+            events.append(CableDetected(ampacity_a, now_s))
         if report.pilot is not None and report.pilot is not self.pilot:
             self.pilot, self.pilot_since_s = report.pilot, now_s
             events.append(PilotChanged(report.pilot, now_s))
@@ -61,10 +65,6 @@ class SafetyState:
         if closed is not None and closed is not self.contactor_closed:
             self.contactor_closed = closed
             events.append(PowerOn(now_s) if closed else PowerOff(now_s))
-        ampacity_a = _AMPACITY_A.get(report.proximity)
-        if not self._cable_known or ampacity_a != self._ampacity_a:
-            self._cable_known, self._ampacity_a = True, ampacity_a
-            events.append(CableDetected(ampacity_a, now_s))
         return events
 
     def measured(self, temperatures: Temperatures, now_s: float) -> list[BoardEvent]:

@@ -157,3 +157,35 @@ def test_faults_without_a_back_end_reach_it_later_in_order_and_their_numbers_gro
         assert numbers == sorted(set(numbers))
 
     play(tmp_path, "2.0.1", story)
+
+
+def test_a_13_a_cable_gets_13_a_from_the_first_duty_cycle_on(tmp_path: Path) -> None:  # PP-03
+    async def story(seat: Seat) -> None:
+        duties: list[float] = []
+        seat.station.lines.bench.subscribers.append(
+            lambda event: duties.append(event["duty_percent"]) if event.get("duty_percent") is not None else None
+        )
+        seat.do("plug_in", evse=1, cable_a=13)
+        await asyncio.sleep(1.0)
+        seat.do("swipe", token=CARD)
+        await asyncio.sleep(8.0)
+        assert seat.closed
+        assert set(duties) == {21.6}, "21.67 % in the board's steps of 0.1 %"
+
+    play(tmp_path, "2.0.1", story, board="safety:socket")
+
+
+def test_a_residual_current_outlasts_its_cause_until_the_car_is_unplugged(tmp_path: Path) -> None:  # RC-01
+    async def story(seat: Seat) -> None:
+        await seat.charge()
+        seat.do("fault", evse=1, kind="rcd_dc")
+        await asyncio.sleep(2.0)
+        assert not seat.closed
+        seat.do("clear", evse=1, kind="rcd_dc")
+        await asyncio.sleep(700.0)
+        assert seat.faults == {"ground_fault_tripped"}
+        seat.do("plug_out", evse=1)
+        await asyncio.sleep(5.0)
+        assert not seat.faults
+
+    play(tmp_path, "2.0.1", story, board="safety")
