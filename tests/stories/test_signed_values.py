@@ -14,6 +14,7 @@ from pyocmf import OCMF, check_eichrecht_payload, check_eichrecht_transaction
 
 from hil.csms.ledger_values import LogicalTransaction, SignedValue
 from hil.devices.iskra_signing import SigningBlock
+from hil.devices.modbus_meter import MeterMode
 from hil.virtual_time import run_virtual
 from tests.fakes.virtual_station import VirtualStation, virtual_station
 
@@ -134,6 +135,9 @@ async def test_the_bytes_at_the_back_end_are_the_bytes_in_the_meter(tmp_path: Pa
 @both_versions
 async def test_no_power_flows_before_the_begin_is_signed(tmp_path: Path, version: str) -> None:
     async with virtual_station(tmp_path, version=version, **SIGNED) as station:
+        meter = station.lines.bench.evses[1].meter
+        meter.delay_s = 0.4
+        meter.mode = MeterMode.SLOW  # a board closes within 1.3 s of its permission: signing has to last longer
         seen: list[bool] = []
         station.lines.bench.subscribers.append(
             lambda event: seen.append(block(station).state.value == 1) if event.get("closed") is True else None
