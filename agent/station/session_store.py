@@ -11,6 +11,7 @@ from agent.domain.session_state import SessionState
 from agent.domain.transaction import Cause
 from agent.station.guard import Guard
 from agent.station.surroundings import FactStore
+from hal.api import Fault
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,10 @@ class SessionStore:
             self._remember()
 
     def _keep(self, facts: tuple[Fact, ...], now: Instant) -> None:
-        state = self._session.recorder.state
+        session = self._session
+        if session.plugged and session.state is not SessionState.UNKNOWN and Fault.BOARD_SILENT not in session.faults:
+            session.recorder.seen(session.rules.boot_id, now.monotonic_s)
+        state = session.recorder.state
         self._facts.record(self._evse_id, facts, state)
         self._saved_at_s = now.monotonic_s
         self._offered_a = state.offered_current_a if state is not None else 0.0
