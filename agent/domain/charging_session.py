@@ -39,7 +39,7 @@ from agent.domain.signed_transaction import SignedTransaction
 from agent.domain.transaction import Cause, Sighting, TransactionRecorder, TransactionState
 from agent.domain.unauthorised_energy import UnauthorisedEnergyWatch
 from agent.domain.vocabulary import StoppedReason, TriggerReason
-from hal.api import Fault, ForbidReason
+from hal.api import Fault, ForbidReason, MeterReading
 
 _SUSPENDED: Final = Cause(TriggerReason.CHARGING_STATE_CHANGED)
 
@@ -63,11 +63,10 @@ class ChargingSession(SessionContext):
         """Kept by the runner: whether facts happen without a back-end."""
         if restored is not None:
             self.id_token, self.group_token = restored.id_token, restored.group_token
-        self._restored = restored
-        self._watch = UnauthorisedEnergyWatch(evse_id, last_register_wh, rules.unauthorised_threshold_wh)
-        if restored is not None:
             self._remote_start_id = restored.remote_start_id
             self.signing = SignedTransaction(rules.signing, restored)
+        self._restored = restored
+        self._watch = UnauthorisedEnergyWatch(evse_id, last_register_wh, rules.unauthorised_threshold_wh)
         self._cause = _SUSPENDED
         self._actions: list[Action] = []
         self._now: Instant
@@ -135,9 +134,7 @@ class ChargingSession(SessionContext):
             case ev.PlugInProven(counter):
                 self.recorder.plug_in_counted(counter)
             case ev.MeterSampled(reading):
-                self.recorder.meter_read(reading, is_ours=self.state is not SessionState.UNKNOWN)
-                self._is_read = self._is_read or (self.state is SessionState.READING_METER and self.is_final_reading())
-                self._watch_register()
+                self._note_reading(reading)
             case ev.SigningBegan() | ev.SigningEnded():
                 self.signing.answered(event)
                 self.recorder.signed(self.signing.begin, self.signing.end)
@@ -150,6 +147,11 @@ class ChargingSession(SessionContext):
                 self.operative = operative
             case ev.JournalHealthChanged(healthy):
                 self._deadlines.journal_changed(healthy=healthy, until_s=now.monotonic_s + self.rules.journal_grace_s)
+
+    def _note_reading(self, reading: MeterReading) -> None:
+        self.recorder.meter_read(reading, is_ours=self.state is not SessionState.UNKNOWN)
+        self._is_read = self._is_read or (self.state is SessionState.READING_METER and self.is_final_reading())
+        self._watch_register()
 
     def _note_board(self, event: ev.BoardAnswered) -> None:
         verdict = self._judge(event)
