@@ -159,6 +159,33 @@ def test_faults_without_a_back_end_reach_it_later_in_order_and_their_numbers_gro
     play(tmp_path, "2.0.1", story)
 
 
+def test_what_only_a_power_cycle_clears_is_remembered_where_the_board_forgets_it(tmp_path: Path) -> None:
+    async def story(seat: Seat) -> None:
+        seat.do("fault", evse=1, kind="rcd_self_test")
+        seat.do("plug_in", evse=1)
+        await asyncio.sleep(1.0)
+        seat.do("swipe", token=CARD)
+        await asyncio.sleep(10.0)
+        assert not seat.closed
+        assert seat.faults == {"residual_current_self_test"}
+        seat.do("plug_out", evse=1)
+        seat.do("clear", evse=1, kind="rcd_self_test")
+        await asyncio.sleep(30.0)
+        await seat.station.kill()
+        await seat.station.start()
+        await asyncio.sleep(10.0)
+        assert seat.faults == {"residual_current_self_test"}
+        seat.do("power_cut")
+        await asyncio.sleep(10.0)
+        seat.do("power_on")
+        await asyncio.sleep(15.0)
+        assert not seat.faults
+        assert seat.told("2.0.1")[0] == ("residual_current_self_test", True)
+        assert seat.told("2.0.1").count(("residual_current_self_test", False)) == 1
+
+    play(tmp_path, "2.0.1", story, board="safety")
+
+
 def test_a_13_a_cable_gets_13_a_from_the_first_duty_cycle_on(tmp_path: Path) -> None:  # PP-03
     async def story(seat: Seat) -> None:
         duties: list[float] = []

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from agent.domain.contactor_care import ContactorCare, ContactorCycles, ContactorTimes
 from agent.domain.session_context import SessionRules
 from agent.domain.vocabulary import IdToken
-from hal.api import MeterReading, PilotState, PowerOff, PowerOn, Quality
+from hal.api import MeterReading, PilotState, Quality
 from hil.virtual_time import run_virtual
-from tests.agent.station.evse_rig import EvseRig, now_s
+from tests.agent.station.evse_rig import EvseRig
 
 
 def reading(current_a: float, at_s: float) -> MeterReading:
@@ -64,24 +64,16 @@ def test_flapping_limits_never_move_the_contactor_faster_than_the_minimum_times(
     limits: list[tuple[float, float]],
 ) -> None:
     async def story() -> list[tuple[float, bool]]:
-        moves: list[tuple[float, bool]] = []
         async with EvseRig(rules=SessionRules(free_vend=IdToken("FREE"))) as rig:
-            board = rig.boards[1]
-            hand_on = board._emit
-
-            def watched(event: object) -> None:
-                if isinstance(event, PowerOn | PowerOff):
-                    moves.append((now_s(), isinstance(event, PowerOn)))
-                hand_on(event)  # type: ignore[arg-type]  # as the board made it
-
-            board._emit = watched
-            board.car(PilotState.B)
-            board.car(PilotState.C)
+            rig.boards[1].car(PilotState.B)
+            rig.boards[1].car(PilotState.C)
+            await asyncio.sleep(0.1)
+            assert rig.boards[1].closed
             for supply_a, wait_s in limits:
                 rig.supply.max_current_a = supply_a
                 rig.supply.refresh()
                 await asyncio.sleep(wait_s)
-        return moves
+            return rig.boards[1].moves
 
     moves = run_virtual(story())
     for (before_s, was_closed), (then_s, _) in itertools.pairwise(moves):

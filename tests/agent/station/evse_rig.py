@@ -66,6 +66,8 @@ class LeasedBoard:
         self.forbidden: list[tuple[float, ForbidReason]] = []
         self.lease_until_s = 0.0
         self.closed = False
+        self.moves: list[tuple[float, bool]] = []
+        """When the contactor moved, and whether it closed."""
         self.confirms = True
         self._emit: Callable[[BoardEvent], None] = lambda _: None
 
@@ -104,6 +106,7 @@ class LeasedBoard:
             closed = self.pilot is PilotState.C and self.offered_a > 0 and now_s() < self.lease_until_s
             if closed != self.closed:
                 self.closed = closed
+                self.moves.append((now_s(), closed))
                 emit(PowerOn(now_s()) if closed else PowerOff(now_s()))
 
     def _confirm(self, offered_current_a: float) -> None:
