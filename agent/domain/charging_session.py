@@ -159,6 +159,7 @@ class ChargingSession(SessionContext):
         self.contactor_closed = event.contactor_closed
         if event.contactor_closed is False:
             self.faults.pop(Fault.CONTACTOR_UNCONFIRMED, None)
+            self._release_plug()  # a kill may have left it locked
         if event.plug_in is not None and (verdict is None or verdict.continues):
             self.recorder.plug_in_counted(event.plug_in)
         if verdict is None or verdict.continues:
@@ -181,6 +182,7 @@ class ChargingSession(SessionContext):
         if not closed:
             self._opened_at_s = now.monotonic_s
             self.faults.pop(Fault.CONTACTOR_UNCONFIRMED, None)
+            self._release_plug()
 
     def _set_deadline(self, before: SessionState, now: Instant) -> None:
         wait_s = self._wait_s()
@@ -377,7 +379,10 @@ class ChargingSession(SessionContext):
         self.signing.close()
         if not self.recorder.is_open:
             self.recorder.signed(None, None)
-        if self.rules.has_lock and self.contactor_closed is False:
+        self._release_plug()
+
+    def _release_plug(self) -> None:
+        if self.rules.has_lock and self.contactor_closed is False and self.id_token is None:
             self._actions.append(UnlockConnector())
 
     def _do_end_plug_in(self) -> None:

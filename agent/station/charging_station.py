@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Final
 
@@ -257,11 +258,16 @@ class ChargingStation:
             evse.post(ev.OperativeChanged(self._parts.availability.operative(evse.evse_id)))
         return AvailabilityOutcome.SCHEDULED if busy and not operative else AvailabilityOutcome.ACCEPTED
 
-    async def unlock(self, evse_id: int) -> UnlockOutcome:
-        """Release the plug, never with power on it."""
+    async def unlock(self, evse_id: int, *, stops_transaction: bool = False) -> UnlockOutcome:
+        """Release the plug, never with power on it; what runs is left alone, or is ended first."""
         evse = self._evses.get(evse_id)
         if evse is None:
             return UnlockOutcome.UNKNOWN_CONNECTOR
+        if stops_transaction and evse.session.rules.has_lock and evse.session.is_authorized():
+            await evse.ask(ev.StopRequested(StoppedReason.UNLOCK_COMMAND, TriggerReason.UNLOCK_COMMAND))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(STOP_TIMEOUT_S):
+                    await evse.at_rest()
         return await evse.unlock()
 
     async def reset(self, kind: ResetKind, evse_id: int | None = None) -> ResetOutcome:

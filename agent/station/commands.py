@@ -113,8 +113,8 @@ class StationCommands(Protocol):
     async def change_availability(self, evse_id: int | None, *, operative: bool) -> AvailabilityOutcome:
         """Make an EVSE (None: all, and the station) operative or not; survives a restart."""
 
-    async def unlock(self, evse_id: int) -> UnlockOutcome:
-        """Release the plug, never with power on it."""
+    async def unlock(self, evse_id: int, *, stops_transaction: bool = False) -> UnlockOutcome:
+        """Release the plug, never with power on it; what runs is left alone, or is ended first."""
 
     async def reset(self, kind: ResetKind, evse_id: int | None = None) -> ResetOutcome:
         """Restart the station (or refuse)."""

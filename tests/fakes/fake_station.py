@@ -144,14 +144,17 @@ class FakeStation:
             self._show(each, status, state, ChargingState.IDLE)
         return AvailabilityOutcome.ACCEPTED
 
-    async def unlock(self, evse_id: int) -> UnlockOutcome:
+    async def unlock(self, evse_id: int, *, stops_transaction: bool = False) -> UnlockOutcome:
         self.asked.append(("unlock", evse_id))
         if evse_id not in self.evse_ids:
             return UnlockOutcome.UNKNOWN_CONNECTOR
         if not self.has_lock:
             return UnlockOutcome.NOT_SUPPORTED
-        if any(transaction.evse_id == evse_id for transaction in self.transactions.values()):
+        running = [key for key, transaction in self.transactions.items() if transaction.evse_id == evse_id]
+        if running and not stops_transaction:
             return UnlockOutcome.ONGOING_TRANSACTION
+        for key in running:
+            del self.transactions[key]
         return UnlockOutcome.UNLOCKED
 
     async def reset(self, kind: ResetKind, evse_id: int | None = None) -> ResetOutcome:

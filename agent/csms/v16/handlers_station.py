@@ -46,7 +46,8 @@ class StationHandlers:
         return Reply({"status": outcome.value})
 
     async def _unlock_connector(self, payload: Payload) -> Reply:
-        outcome = await self._commands.unlock(payload["connectorId"])
+        # OCPP 1.6 section 5.18: a transaction is finished first.
+        outcome = await self._commands.unlock(payload["connectorId"], stops_transaction=True)
         return Reply({"status": _UNLOCK_STATUSES[outcome]})
 
     async def _clear_cache(self, _payload: Payload) -> Reply:
