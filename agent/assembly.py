@@ -50,6 +50,7 @@ from hal.value import dataclass
 logger = logging.getLogger(__name__)
 
 DATABASE_NAME = "station.sqlite"
+CARDS_REST_S = 3.0
 BOARDS_FIRST_S = 0.25
 """BootNotification waits so long for boards: one that was just switched on takes seconds to answer."""
 COMMANDED_S = 0.005
@@ -172,6 +173,7 @@ class Agent:
                 fail_on_error=evse_config.meter.fail_on_error,
             ),
             max_current_a=evse_config.max_current_a,
+            lock=hardware.lock,
             indicator=hardware.indicator,
             signing=self._signing(evse_config, hardware, has_begun=restored is not None),
             guard=Guard(
@@ -200,6 +202,7 @@ class Agent:
         return SessionRules(
             connection_timeout_s=self.device_model.integer("TxCtrlr", "EVConnectionTimeOut"),
             free_vend=free if authorization.free_vend else None,
+            has_lock=evse.io is not None and evse.io.lock_coil is not None,
             resume_after_power_loss=self._config.recovery.resume_after_power_loss,
             signing=SigningTerms(f"{self._config.csms.identity} {evse.id}", evse.meter.tariff_text or "")
             if evse.meter.signed
@@ -248,9 +251,17 @@ class Agent:
             self._tasks = [group.create_task(runner) for runner in runners]
             await stop.wait()
             await self.station.stop_all(StoppedReason.REBOOT, TriggerReason.RESET_COMMAND)
+            await self._rest_cards()
             for task in self._tasks:
                 task.cancel()
         await self.close()
+
+    async def _rest_cards(self) -> None:
+        """Leave no motor of a lock driven: nobody would stop it."""
+        cards = [hardware.card for hardware in self._hardware.evses.values() if hardware.card is not None]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CARDS_REST_S):
+                await asyncio.gather(*(card.at_rest() for card in cards))
 
     async def _put_boards_first(self) -> None:
         """Hold BootNotification back until the boards have answered and been commanded; the link is made meanwhile."""

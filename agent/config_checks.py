@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import hal
 from agent.config_can import check_board_line
+from agent.config_cards import check_cards
 from agent.config_errors import KeyPath, key_text
 from agent.config_files import Tree
 from agent.config_tables import AgentConfig, EvseConfig
@@ -241,6 +242,11 @@ def _check_ports(config: AgentConfig, refuse: _Refuse) -> None:
         units[bus, unit, point] = path
 
 
+def _check_cards(config: AgentConfig, refuse: _Refuse) -> None:
+    taken: dict[object, KeyPath] = {port: path for path, port in _exclusive_ports(config)}
+    check_cards(config.evse, taken | {bus: path for path, bus, _, _ in _modbus_units(config)}, refuse)
+
+
 def _modbus_units(config: AgentConfig) -> Iterator[tuple[KeyPath, object, object, tuple[int, int]]]:
     """Path, bus, settings of the line, unit and charging point (0: it has none) of whatever shares Modbus lines."""
     for index, evse in enumerate(config.evse):
@@ -295,5 +301,6 @@ _RULES: tuple[Callable[[AgentConfig, _Refuse], None], ...] = (
     _check_evses,
     _check_readers,
     _check_ports,
+    _check_cards,
     _check_temperature,
 )

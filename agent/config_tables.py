@@ -1,7 +1,7 @@
 """The tables of the agent's configuration, each key declared once with its range, unit and meaning."""
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, fields
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
@@ -17,6 +17,7 @@ Scalar = str | int | float | bool
 _BAUDRATES = Choice(1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
 _CAN_BITRATES = Choice(10_000, 20_000, 50_000, 100_000, 125_000, 250_000, 500_000, 1_000_000)
 _PROTECTIONS = Choice("diode", "ventilation", "ground", "stuck_relay", "ground_fault_test", "temperature")
+_NUMBER = Number(0, 65_535, whole=True)
 _DAY_S = 86_400
 _flag = partial(setting, Flag())
 
@@ -222,6 +223,46 @@ class IndicatorConfig:
 
 
 @settings
+class IoConfig:
+    """A card of relays and inputs at one EVSE; several EVSEs may share a card. Coils and inputs count from 0."""
+
+    driver: str = setting(Choice("modbus"), "protocol of the card")
+    port: Path | None = setting(FilePath(), "serial device (RTU)", default=None)
+    baudrate: int = setting(_BAUDRATES, "line speed, bit/s", default=9600)
+    parity: str = setting(Choice("N", "E", "O"), "parity of the line", default="N")
+    stopbits: int = setting(Choice(1, 2), "stop bits of the line", default=1)
+    host: str | None = setting(Text(255, "a host name or address"), "host (TCP)", default=None)
+    tcp_port: int = setting(Number(1, 65_535, whole=True), "TCP port", default=502)
+    unit: int = setting(Number(1, 247, whole=True), "Modbus unit identifier", default=1)
+    poll_interval_s: float = setting(Number(0.02, 0.1, "s"), "time between looks at the inputs, s", default=0.08)
+    lock_coil: int | None = setting(_NUMBER, "connector lock: motor towards locked", default=None)
+    unlock_coil: int | None = setting(_NUMBER, "connector lock: motor towards unlocked", default=None)
+    lock_input: int | None = setting(_NUMBER, "connector lock: on while locked", default=None)
+    emergency_stop_input: int | None = setting(_NUMBER, "emergency stop or door contact", default=None)
+    emergency_stop_normally_closed: bool = _flag(
+        "the input is on while nobody has pressed, so that a broken wire counts as pressed", default=True
+    )
+    fan_coil: int | None = setting(_NUMBER, "ventilation fan for state D", default=None)
+    fan_input: int | None = setting(_NUMBER, "on while the fan runs; absent = trust its coil", default=None)
+    shunt_trip_coil: int | None = setting(_NUMBER, "shunt trip of the EVSE's breaker", default=None)
+    shunt_trip_s: float = setting(Number(0.1, 10, "s"), "how long the shunt trip is driven, s", default=1.0)
+
+    @property
+    def coils(self) -> dict[str, int]:
+        """Numbers of the coils in use, by key."""
+        return self._numbers("_coil")
+
+    @property
+    def inputs(self) -> dict[str, int]:
+        """Numbers of the inputs in use, by key."""
+        return self._numbers("_input")
+
+    def _numbers(self, ending: str) -> dict[str, int]:
+        keys = (item.name for item in fields(self) if item.name.endswith(ending))
+        return {key: number for key in keys if (number := getattr(self, key)) is not None}
+
+
+@settings
 class EvseConfig:
     """One EVSE with its one connector."""
 
@@ -236,6 +277,7 @@ class EvseConfig:
     board: BoardConfig = table(BoardConfig, "board of this EVSE")
     meter: MeterConfig = table(MeterConfig, "meter of this EVSE")
     indicator: IndicatorConfig | None = table(IndicatorConfig, "indicator of this EVSE", default=None)
+    io: IoConfig | None = table(IoConfig, "card of relays and inputs of this EVSE", default=None)
     supervision: SupervisionConfig = table(SupervisionConfig, "supervision by the meter", default=SupervisionConfig())
     temperature: TemperatureConfig = table(TemperatureConfig, "derating", default=TemperatureConfig())
     contactor: ContactorConfig = table(ContactorConfig, "care of the contactor", default=ContactorConfig())

@@ -3,17 +3,19 @@
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.config import AgentConfig, ConfigError, EvseConfig, MeterConfig, ReaderConfig
 from agent.config_errors import KeyPath, key_text
-from agent.config_tables import BoardConfig
+from agent.config_tables import BoardConfig, IoConfig
 from agent.domain.pilot_commands import SequenceValues
+from agent.station.board_with_card import BoardWithCard
 from agent.station.sequenced_board import SequencedBoard
-from hal.abilities import Phases
+from hal.abilities import ConnectorLock, InputOutputCard, Phases
 from hal.api import BoardCapabilities, EnergyMeter, HardwareFault, HostLossAction, PilotController
 from hal.board import (
     BoardDevices,
+    Cards,
     ControllerBoardSettings,
     MeterBuses,
     OpenEvseSettings,
@@ -22,6 +24,7 @@ from hal.board import (
     TcpLine,
     UidSettings,
     can_safety_board,
+    card_settings,
     controller_line,
     line_indicator,
     line_reader,
@@ -34,6 +37,9 @@ from hal.signed_meter import SignedMeter
 from hal.transports.can_line import CanSettings
 from hal.transports.port import Port
 from hal.value import dataclass
+
+if TYPE_CHECKING:
+    from hal.drivers.modbus_io import ModbusIo
 
 OpenLine = Callable[[SerialLine | TcpLine], Port]
 
@@ -53,6 +59,8 @@ class EvseHardware:
     meter: EnergyMeter
     indicator: Indicator | None
     signed_meter: SignedMeter | None = None
+    lock: ConnectorLock | None = None
+    card: InputOutputCard | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,7 @@ def build_hardware(
 ) -> Hardware:
     """Build every device; nothing is opened yet. Raises: ConfigError for a board or a meter that cannot be used."""
     buses = MeterBuses(utc)
+    cards = Cards()
     evses: dict[int, EvseHardware] = {}
     for index, evse in enumerate(config.evse):
         path = ("evse", index)
@@ -85,12 +94,14 @@ def build_hardware(
             signed_meter = _signed_meter(evse.meter, buses, open_line) if evse.meter.signed else None
         except HardwareFault as fault:
             raise _refusal(config, (*path, "meter", "map"), f"a meter that can be billed from; {fault}") from fault
-        board = _board(evse, buses, open_line)
+        card = _card(evse.io, cards, open_line) if evse.io is not None else None
+        board = _board(evse, buses, open_line, card)
         check_host_loss(config, index, board.capabilities)
-        evses[evse.id] = EvseHardware(board, meter, _indicator(evse, open_line), signed_meter)
+        lock = card if evse.io is not None and evse.io.lock_coil is not None else None
+        evses[evse.id] = EvseHardware(board, meter, _indicator(evse, open_line), signed_meter, lock, card)
     all_ids = tuple(evses)
     readers = tuple(_reader(reader, all_ids, open_line) for reader in config.reader)
-    return Hardware(evses, readers, buses.buses)
+    return Hardware(evses, readers, (*buses.buses, *cards.buses))
 
 
 def check_host_loss(config: AgentConfig, index: int, capabilities: BoardCapabilities) -> None:
@@ -104,13 +115,14 @@ def _refusal(config: AgentConfig, path: KeyPath, expected: str) -> ConfigError:
     return config.sources.error(path, key_text(path), expected)
 
 
-def _board(evse: EvseConfig, buses: MeterBuses, open_line: OpenLine) -> SequencedBoard:
+def _board(evse: EvseConfig, buses: MeterBuses, open_line: OpenLine, card: "ModbusIo | None") -> SequencedBoard:
     if evse.board.driver == "modbus":
-        return SequencedBoard(_controller(evse, buses, open_line), SequenceValues(phases=_phases(evse)))
+        controller = _beside(evse, _controller(evse, buses, open_line), card)
+        return SequencedBoard(controller, SequenceValues(phases=_phases(evse)))
     if evse.board.driver == "safety":
         devices = _safety_board(evse, open_line)
         return SequencedBoard(
-            devices.pilot,
+            _beside(evse, devices.pilot, card),
             _sequence_values(evse.board, _phases(evse)),
             interrupt=devices.interrupt,
             phase_switch=devices.phase_switch,
@@ -123,7 +135,35 @@ def _board(evse: EvseConfig, buses: MeterBuses, open_line: OpenLine) -> Sequence
         allow_protection_off=frozenset(evse.board.allow_protection_off),
         stored_current_a=evse.board.stored_current_a or None,
     )
-    return SequencedBoard(openevse_board(port, settings), SequenceValues(phases=_phases(evse)))
+    return SequencedBoard(_beside(evse, openevse_board(port, settings), card), SequenceValues(phases=_phases(evse)))
+
+
+def _beside(evse: EvseConfig, board: PilotController, card: "ModbusIo | None") -> PilotController:
+    """Put the card, if there is one, beside the board."""
+    if card is None or evse.io is None:
+        return board
+    return BoardWithCard(
+        evse.id,
+        board,
+        card,
+        has_lock=evse.io.lock_coil is not None,
+        ventilator=card if evse.io.fan_coil is not None else None,
+        shunt_trip=card if evse.io.shunt_trip_coil is not None else None,
+    )
+
+
+def _card(io: IoConfig, cards: Cards, open_line: OpenLine) -> "ModbusIo":
+    line: SerialLine | TcpLine = TcpLine(io.host or "", io.tcp_port)
+    if io.port is not None:
+        line = SerialLine(io.port, io.baudrate, io.parity, io.stopbits)
+    settings = card_settings(
+        unit=io.unit,
+        emergency_stop_normally_closed=io.emergency_stop_normally_closed,
+        shunt_trip_s=io.shunt_trip_s,
+        **io.coils,
+        **io.inputs,
+    )
+    return cards.share(line, settings, lambda: open_line(line), io.poll_interval_s)
 
 
 def _board_port(board: BoardConfig, open_line: OpenLine) -> Port:
@@ -170,6 +210,7 @@ def _safety_settings(evse: EvseConfig) -> SafetyBoardSettings:
         silence_limit_s=evse.board.silence_limit_s,
         firmware_min=evse.board.firmware_version_min,
         firmware_max=evse.board.firmware_version_max,
+        has_ventilation=evse.io is not None and evse.io.fan_coil is not None,
     )
 
 

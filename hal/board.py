@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from hal.abilities import Phases, PhaseSwitch, PilotInterrupt
 from hal.api import EnergyMeter, HardwareFault, PilotController
@@ -17,7 +17,12 @@ from hal.value import dataclass
 if TYPE_CHECKING:
     from hal.codecs.modbus_frame import Framing
     from hal.drivers.modbus_bus import ModbusBus
+    from hal.drivers.modbus_io import ModbusIo
+    from hal.drivers.modbus_io_steering import CardSettings
     from hal.drivers.safety_line import SafetyLine
+
+CARD_TIMEOUT_S: Final = 0.2
+"""A card that has not answered by then is asked anew: its inputs are wanted ten times a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,7 @@ class SafetyBoardSettings:
     silence_limit_s: float
     firmware_min: tuple[int, int, int]
     firmware_max: tuple[int, int, int]
+    has_ventilation: bool = False
 
 
 def safety_board(port: Port, settings: SafetyBoardSettings) -> BoardDevices:
@@ -106,6 +112,7 @@ def _safety_board(line: "SafetyLine", settings: SafetyBoardSettings) -> BoardDev
             max_current_a=settings.max_current_a,
             phases=settings.phases,
             has_phase_switch=settings.has_phase_switch,
+            has_ventilation=settings.has_ventilation,
             silence_limit_s=settings.silence_limit_s,
             firmware_min=settings.firmware_min,
             firmware_max=settings.firmware_max,
@@ -234,6 +241,45 @@ class MeterBuses:
             port = open_port() if open_port is not None else line.port()
             self._buses[key] = ModbusBus(port, framing, baudrate=baudrate, name=str(key))
         return self._buses[key]
+
+
+class Cards:
+    """Modbus cards of relays and inputs; EVSEs on the same line share one bus."""
+
+    def __init__(self) -> None:
+        self._buses: dict[object, ModbusBus] = {}
+
+    @property
+    def buses(self) -> "tuple[ModbusBus, ...]":
+        """All buses, each of which has to run."""
+        return tuple(self._buses.values())
+
+    def share(
+        self,
+        line: SerialLine | TcpLine,
+        settings: "CardSettings",
+        open_port: Callable[[], Port],
+        poll_interval_s: float,
+    ) -> "ModbusIo":
+        """Build the driver of one EVSE's share of a card."""
+        from hal.drivers.modbus_bus import ModbusBus  # noqa: PLC0415 - only what is configured is imported
+        from hal.drivers.modbus_io import ModbusIo  # noqa: PLC0415
+
+        key = line.path if isinstance(line, SerialLine) else line
+        if key not in self._buses:
+            framing: Framing = "rtu" if isinstance(line, SerialLine) else "tcp"
+            baudrate = line.baudrate if isinstance(line, SerialLine) else 9600
+            self._buses[key] = ModbusBus(
+                open_port(), framing, timeout_s=CARD_TIMEOUT_S, retries=0, baudrate=baudrate, name=str(key)
+            )
+        return ModbusIo(self._buses[key], settings, poll_interval_s=poll_interval_s)
+
+
+def card_settings(**numbers: Any) -> "CardSettings":
+    """Say what is wired to which coil and input of a card."""
+    from hal.drivers.modbus_io_steering import CardSettings  # noqa: PLC0415 - only what is configured is imported
+
+    return CardSettings(**numbers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hil.devices.modbus_io import COILS, INPUTS
 from hil.devices.modbus_meter import SIGNING_MAPS
 from hil.evse_bench import serial_number
 
@@ -29,6 +30,9 @@ class StationPlan:
     """Ports of the boards, EVSE 1 first; empty for serial boards."""
     has_socket: bool = True
     reader_driver: str = "line"
+    has_io: bool = False
+    is_ventilated: bool = False
+    """The board charges in state D."""
     tcp_ports: tuple[int, ...] = ()
     """Ports of the meters, EVSE 1 first; empty for serial meters."""
 
@@ -97,8 +101,20 @@ def _evse(plan: StationPlan, number: int) -> str:
             _table("[evse.board]", _board(plan, number)),
             _table("[evse.meter]", meter),
             _table("[evse.indicator]", {"driver": "line", "port": str(lines / "indicator")}),
+            *([_table("[evse.io]", _io(plan, number))] if plan.has_io else []),
         ]
     )
+
+
+def _io(plan: StationPlan, number: int) -> dict[str, Scalar]:
+    port = str(plan.directory / f"evse{number}" / "io")
+    table: dict[str, Scalar] = {"driver": "modbus", "port": port, "unit": 1, "baudrate": 9600}
+    table |= {"emergency_stop_input": INPUTS["emergency_stop"], "shunt_trip_coil": COILS["shunt_trip"]}
+    if plan.has_socket:
+        table |= {"lock_coil": COILS["lock"], "unlock_coil": COILS["unlock"], "lock_input": INPUTS["locked"]}
+    if plan.is_ventilated:
+        table |= {"fan_coil": COILS["fan"], "fan_input": INPUTS["fan"]}
+    return table
 
 
 def _table(head: str, fields: Mapping[str, Scalar]) -> str:

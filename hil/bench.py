@@ -15,7 +15,7 @@ from hil.boards import AnyBoardModel, kind_of, watches_proximity
 from hil.device_line import DeviceLine
 from hil.devices.vehicle import VehicleModel
 from hil.evse_bench import EvseBench, MeterModel, serial_number
-from hil.faults import OF_THE_CAR, bring_in, kinds_of, take_out
+from hil.faults import OF_THE_CAR, bring_in, kinds_at, take_out
 from hil.readers import reader_simulator
 from hil.world import Emit, PilotLoad
 
@@ -36,6 +36,7 @@ class Bench:
         meter_model: MeterModel | None = None,
         *,
         reader: str = "line",
+        io: bool = False,
     ) -> None:
         """Raises: ValueError for a kind of reader that there is not."""
         self._loop = asyncio.get_running_loop()
@@ -44,7 +45,9 @@ class Bench:
         """Called with the EVSE whose board cable was pulled or put back."""
         meter = meter_model or MeterModel()
         self.evses = {
-            number: EvseBench(self._emitter(number), board, replace(meter, serial_number=serial_number(number)))
+            number: EvseBench(
+                self._emitter(number), board, replace(meter, serial_number=serial_number(number)), has_card=io
+            )
             for number in range(1, evses + 1)
         }
         self.reader = reader_simulator(reader)
@@ -116,7 +119,7 @@ class Bench:
     def clear(self, evse: int, kind: str | None = None) -> Result:
         """Take a fault out, or every fault."""
         bench = self._evse(evse)
-        for each in kinds_of(bench.board_model) if kind is None else (kind,):
+        for each in kinds_at(bench) if kind is None else (kind,):
             self._switch(evse, partial(take_out, bench, each))
             bench.fault_ends.cancel(each)
         return {}
@@ -188,7 +191,9 @@ class Bench:
                 if entry["board_kind"] == kind_of(bench.board_model):
                     bench.board.restore(entry["board"])
                 bench.vehicle.restore(entry["vehicle"])
-                for kind in kinds_of(bench.board_model):
+                if bench.card is not None and entry.get("io") is not None:
+                    bench.card.restore(entry["io"])
+                for kind in kinds_at(bench):
                     if kind in entry["faults"]:
                         bring_in(bench, kind, entry["faults"][kind])
                 if bench.meter.signing is not None and entry.get("signing") is not None:
@@ -241,5 +246,6 @@ def _saved(bench: EvseBench) -> Result:
         "board": bench.board.save(),
         "vehicle": bench.vehicle.to_json(),
         "faults": {kind: value for kind, value in bench.standing.items() if kind not in bench.fault_ends},
+        "io": bench.card.save() if bench.card is not None else None,
         "signing": bench.meter.signing.to_json() if bench.meter.signing is not None else None,
     }

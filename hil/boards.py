@@ -160,6 +160,11 @@ def has_socket(model: AnyBoardModel) -> bool:
     return isinstance(model, BoardModel) or (isinstance(model, SafetyBoardModel) and model.socket)
 
 
+def is_ventilated(model: AnyBoardModel) -> bool:
+    """Tell whether the board charges in state D."""
+    return isinstance(model, SafetyBoardModel) and model.ventilation
+
+
 def watches_proximity(model: AnyBoardModel) -> bool:
     """Tell whether the board measures the resistor in the plug."""
     return isinstance(model, SafetyBoardModel) and model.socket

@@ -51,6 +51,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--meter", default="eastron_sdm630", metavar="MAP", help="register map of the meters")
     parser.add_argument("--meter-transport", choices=("rtu", "tcp"), default="rtu", help="how the meters are reached")
     parser.add_argument("--reader", choices=KNOWN_READERS, default="line", help="protocol of the card reader")
+    parser.add_argument("--io", action="store_true", help="a card of relays and inputs at each EVSE: lock, stop, trip")
     parser.add_argument("--power-modules", type=int, default=0, metavar="N", help="DC power modules on DIR/can1, slcan")
     parser.add_argument("--dir", type=Path, default=DEFAULT_DIRECTORY, help="where the lines are linked")
     parser.add_argument("--control", type=Path, metavar="SOCKET", help="control socket (default DIR/control.sock)")
@@ -58,6 +59,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ocpp", default="1.6", metavar="LIST", help="versions written into agent.toml, preferred first"
     )
+    parser.add_argument("--record", type=Path, metavar="FILE", help="record every byte on every wire, with times")
     parser.add_argument("--overwrite", action="store_true", help="write agent.toml even if there is one")
     parser.set_defaults(run=_serve)
 
@@ -101,8 +103,10 @@ def _serve(args: argparse.Namespace) -> int:
         board=args.board,
         board_profile=args.board_profile,
         reader=args.reader,
+        io=args.io,
         power_modules=args.power_modules,
         overwrite=args.overwrite,
+        record=args.record.resolve() if args.record else None,
     )
     try:
         asyncio.run(serve(options))

@@ -12,6 +12,7 @@ from hil.boards import AnyBoardModel, board_model, make_board
 from hil.device_line import DeviceLine
 from hil.devices.indicator import IndicatorSimulator
 from hil.devices.meter_registers import MeterValues
+from hil.devices.modbus_io import IoCardSimulator
 from hil.devices.modbus_meter import Framing, SimulatedMeter
 from hil.devices.timers import Timers
 from hil.devices.vehicle import Vehicle
@@ -36,7 +37,14 @@ def serial_number(evse: int) -> str:
 class EvseBench:
     """One EVSE of the bench."""
 
-    def __init__(self, emit: Emit, board: AnyBoardModel | None = None, meter_model: MeterModel | None = None) -> None:
+    def __init__(
+        self,
+        emit: Emit,
+        board: AnyBoardModel | None = None,
+        meter_model: MeterModel | None = None,
+        *,
+        has_card: bool = False,
+    ) -> None:
         meter_model = meter_model if meter_model is not None else MeterModel()
         loop = asyncio.get_running_loop()
         self.world = EvseWorld(loop, emit)
@@ -51,6 +59,8 @@ class EvseBench:
         self.board_line = DeviceLine(self.board)
         self.meter_line = DeviceLine(self.meter)
         self.indicator_line = DeviceLine(self.indicator)
+        self.card = IoCardSimulator(self.world, emit) if has_card else None
+        self.card_line = DeviceLine(self.card) if self.card is not None else None
         self.cable_pulled = False
         self.standing: dict[str, float | None] = {}
         """Faults that were brought in and not taken out, with their values."""
@@ -73,11 +83,15 @@ class EvseBench:
         """Give supply to everything here, or take it."""
         for line in (self.meter_line, self.indicator_line):
             line.powered = on
+        if self.card_line is not None:
+            self.card_line.powered = on
         if on:
-            self.world.change(supplied=True)
+            self.world.change(supplied=self.card is None or not self.card.breaker_tripped)
             self.board.power_on()
         else:
             self.board.power_off()
+            if self.card is not None:
+                self.card.power_off()
             if self.meter.signing is not None:
                 self.meter.signing.power_off()
             self.world.change(supplied=False)
@@ -108,6 +122,7 @@ class EvseBench:
             },
             "board": self.board.describe(),
             "indicator": self.indicator.shown,
+            **({"io": self.card.describe()} if self.card is not None else {}),
             "faults": sorted(self.standing),
             "supplied": world.supplied,
         }

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from hil.boards import AnyBoardModel, absent_faults
+from hil.card_faults import CARD_ALONE, CARD_KINDS, NO_CARD
 from hil.device_line import LineFault
 from hil.devices.iskra_signing import SigningBlock
 from hil.devices.modbus_meter import MeterMode
@@ -45,7 +46,7 @@ METER_KINDS = {f"meter_{mode.value}": mode for mode in MeterMode if mode is not 
 
 def bring_in(evse: EvseBench, kind: str, value: float | None = None) -> None:
     """Bring a fault in. Raises: ValueError naming an unknown or absent kind, or a value that it cannot have."""
-    switch = _switch_for(kind, evse.board_model)
+    switch = _switch_at(evse, kind)
     if (valued := VALUE_FAULTS.get(kind)) is not None:
         value = valued.checked(value)
         take_out(evse, kind)
@@ -60,13 +61,28 @@ def bring_in(evse: EvseBench, kind: str, value: float | None = None) -> None:
 
 def take_out(evse: EvseBench, kind: str) -> None:
     """Take a fault out. Raises: ValueError naming an unknown or absent kind."""
-    switch = _switch_for(kind, evse.board_model)
+    switch = _switch_at(evse, kind)
     stood = kind in evse.standing
     value = evse.standing.pop(kind, None)
     if switch is not None:
         switch(evse, False)
     elif stood and value is not None:
         VALUE_FAULTS[kind].take(evse, value)
+
+
+def kinds_at(evse: EvseBench) -> tuple[str, ...]:
+    """Return the kinds that this EVSE can have."""
+    of_board = kinds_of(evse.board_model)
+    return of_board if evse.card is None else tuple(dict.fromkeys((*of_board, *CARD_KINDS)))
+
+
+def _switch_at(evse: EvseBench, kind: str) -> Switch | None:
+    """Return what switches a kind at this EVSE; its card comes before its board. None for a kind with a value."""
+    if (card := evse.card) is not None and kind in CARD_KINDS:
+        return lambda _evse, on: CARD_KINDS[kind](card, on)
+    if kind in CARD_ALONE:
+        raise ValueError(f"fault kind {kind!r} does not exist here: {NO_CARD}")
+    return _switch_for(kind, evse.board_model)
 
 
 def _switch_for(kind: str, board: AnyBoardModel) -> Switch | None:
@@ -186,6 +202,6 @@ _OTHERS: dict[str, Switch] = {
     **{fault.value: _line(fault) for fault in LineFault},
 }
 ALL_KINDS = (*sorted(WIRING_KINDS), *sorted(METER_KINDS), *sorted({*_OTHERS, *VALUE_FAULTS}))
-HAPPEN_ONCE = frozenset({"board_reset", *(kind for kind, fault in VALUE_FAULTS.items() if fault.once)})
+HAPPEN_ONCE = frozenset({"board_reset", "lock_released", *(kind for kind, fault in VALUE_FAULTS.items() if fault.once)})
 OF_THE_CAR = frozenset({"over_current", "proximity", "vent"})
 """Gone with the car they were brought in for."""

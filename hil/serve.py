@@ -15,15 +15,17 @@ from typing import Any
 from hil.agent_toml import StationPlan, agent_toml
 from hil.bench import Bench
 from hil.bench_state import load_state, save_state
-from hil.boards import agent_fields, board_model, has_socket, is_on_tcp
+from hil.boards import agent_fields, board_model, has_socket, is_on_tcp, is_ventilated
 from hil.control import Control
 from hil.control_socket import ControlSocket
 from hil.device_line import DeviceLine
 from hil.devices.modbus_meter import Framing
 from hil.evse_bench import MeterModel
 from hil.lines.pty_line import PtyLine
+from hil.lines.tap import Tap, no_tap
 from hil.lines.tcp_line import TcpLine
 from hil.power_modules import PowerModules
+from hil.recorder import Recorder, line_header
 
 STATE_FILE = "bench_state.json"
 SAVE_DELAY_S = 0.05
@@ -44,8 +46,11 @@ class ServeOptions:
     board: str = "rapi"
     board_profile: str | None = None
     reader: str = "line"
+    io: bool = False
     power_modules: int = 0
     overwrite: bool = False
+    record: Path | None = None
+    """Where every byte on every wire is recorded."""
 
 
 async def serve(options: ServeOptions) -> None:
@@ -57,7 +62,7 @@ async def serve(options: ServeOptions) -> None:
         loop.add_signal_handler(number, stop.set)
     board = board_model(options.board, options.board_profile)
     meter = MeterModel(options.meter_map, framing=options.meter_framing)
-    bench = Bench(options.evses, board, meter, reader=options.reader)
+    bench = Bench(options.evses, board, meter, reader=options.reader, io=options.io)
     served = _ServedBench(bench, options)
     control = ControlSocket(bench, Control(bench, stop.set), options.control)
     try:
@@ -80,6 +85,7 @@ class _ServedBench:
         self._ptys: dict[str, PtyLine] = {}
         self._tcp: dict[str, TcpLine] = {}
         self._power_modules = PowerModules(options.directory / "can1", options.power_modules)
+        self._recorder = Recorder(options.record) if options.record is not None else None
         self._save_timer: asyncio.TimerHandle | None = None
         self._ever_opened = False
 
@@ -90,18 +96,21 @@ class _ServedBench:
         ports = state.get("tcp_ports", {})
         for number, evse in self._bench.evses.items():
             self._attach(f"evse{number}/indicator", evse.indicator_line)
+            if evse.card_line is not None:
+                self._attach(f"evse{number}/io", evse.card_line)
             for device, line, on_tcp in (
                 ("board", evse.board_line, is_on_tcp(evse.board_model)),
                 ("meter", evse.meter_line, self._options.meter_framing == "tcp"),
             ):
                 name = f"evse{number}/{device}"
                 if on_tcp:
-                    self._tcp[name] = TcpLine(line)
+                    self._tcp[name] = TcpLine(line, self._tap(name))
                     await self._tcp[name].open(ports.get(name, 0))
                 else:
                     self._attach(name, line)
         self._attach("reader1", self._bench.reader_line)
-        self._power_modules.open(lambda _event, _fields: None)
+        self._power_modules.open(lambda _event, _fields: None, self._tap("can1"))
+        self._record()
         self._bench.cable_changed = self._cable_changed
         for number, evse in self._bench.evses.items():
             if evse.cable_pulled:
@@ -125,7 +134,7 @@ class _ServedBench:
             "evses": {
                 str(number): {
                     name: str(directory / f"evse{number}" / name)
-                    for name in ("board", "meter", "indicator")
+                    for name in ("board", "meter", "indicator", "io")
                     if f"evse{number}/{name}" in self._ptys
                 }
                 | {
@@ -146,9 +155,22 @@ class _ServedBench:
             pty.close()
         for tcp in self._tcp.values():
             await tcp.close()
+        if self._recorder is not None:
+            self._recorder.close()
+
+    def _tap(self, line: str) -> Tap:
+        return no_tap if self._recorder is None else self._recorder.tap(line)
+
+    def _record(self) -> None:
+        if self._recorder is not None:
+            ports = {name: line.port for name, line in self._tcp.items()}
+            lines = [*self._ptys, *ports, *self._power_modules.ready]
+            board = board_model(self._options.board, self._options.board_profile)
+            self._recorder.open({name: line_header(name, board, self._options.reader, ports) for name in lines})
+            self._bench.subscribers.append(self._recorder.note_event)
 
     def _attach(self, name: str, line: DeviceLine) -> None:
-        pty = PtyLine(self._options.directory / name, line.receive)
+        pty = PtyLine(self._options.directory / name, line.receive, self._tap(name))
         line.output = self._saving_first(pty)
         pty.open()
         self._ptys[name] = pty
@@ -191,6 +213,8 @@ class _ServedBench:
             board_tcp_ports=self._ports("board"),
             has_socket=has_socket(board),
             reader_driver=self._options.reader,
+            has_io=self._options.io,
+            is_ventilated=is_ventilated(board),
             tcp_ports=self._ports("meter"),
         )
         path.write_text(agent_toml(plan), "utf-8")

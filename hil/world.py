@@ -286,6 +286,7 @@ class EvseWorld:
         self._report_change("pilot_voltage", high_v=high, low_v=low)
         self._report_change("pilot_state", state=self.pilot_state)
         self._report_change("duty", duty_percent=duty, output=self.output.kind.value)
+        self._report_change("coil", driven=self.relay_driven and self.coil_supplied)
         if self._report_change("contactor", closed=self.contactor_closed):
             self.emit("energy", {"energy_wh": str(self.energy_wh)})
         for number in range(2, 2 + len(self.further_relays_driven)):

@@ -58,7 +58,8 @@ _UNTIL_UNPLUGGED: Final = frozenset(
 class SafetyFaults:
     """Faults of one board and which of them were told."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_ventilation: bool = False) -> None:
+        self._has_ventilation = has_ventilation
         self._latched: dict[Fault, str] = {}
         self._own: dict[Fault, str] = {}
         self._reported: dict[Fault, str] = {}
@@ -83,6 +84,8 @@ class SafetyFaults:
         if report.pilot is PilotState.A:
             self._latched.clear()
         self._reported = _reported(report)
+        if self._has_ventilation:
+            self._reported.pop(Fault.VENTILATION_REQUIRED, None)
         for fault in _UNTIL_UNPLUGGED & self._reported.keys():
             self._latched[fault] = self._reported[fault]
 

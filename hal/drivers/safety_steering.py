@@ -46,6 +46,8 @@ class SafetySettings:
     phases: Phases = 3
     has_phase_switch: bool = False
     """Contactor 2 switches L2 and L3 apart from contactor 1."""
+    has_ventilation: bool = False
+    """State D is charged as C is; whoever permits power sees to the fan."""
     silence_limit_s: float = 5.0
     firmware_min: tuple[int, int, int] = (0, 2, 0)
     firmware_max: tuple[int, int, int] = (0, 5, 255)
@@ -57,7 +59,8 @@ class SafetySteering:
     def __init__(self, settings: SafetySettings) -> None:
         self.settings = settings
         self.state = SafetyState()
-        self.faults = SafetyFaults()
+        self.faults = SafetyFaults(has_ventilation=settings.has_ventilation)
+        self._power_states = frozenset({PilotState.C, PilotState.D} if settings.has_ventilation else {PilotState.C})
         self.firmware: FirmwareVersion | None = None
         self.connected = False
         self.permitted_until_s = -math.inf
@@ -173,7 +176,7 @@ class SafetySteering:
     def _may_be_closed(self, now_s: float) -> bool:
         if not self.connected or now_s >= self.permitted_until_s or self._interrupted:
             return False
-        if self.faults.standing or not self.state.is_normal or self.state.pilot is not PilotState.C:
+        if self.faults.standing or not self.state.is_normal or self.state.pilot not in self._power_states:
             return False
         stands = now_s >= self.state.pilot_since_s + STABLE_C_S
         return self._closing or (stands and self._offered_a > 0 and self._offered_now_a() == self._offered_a)

@@ -68,6 +68,13 @@ class IoCardSimulator:
         self._emit("emergency_stop", {"pressed": pressed})
         self._world.change(coil_supplied=not pressed)
 
+    def trip_breaker(self) -> None:
+        """Take the EVSE's supply away, as the shunt trip does."""
+        if not self.breaker_tripped:
+            self.breaker_tripped = True
+            self._emit("breaker", {"tripped": True})
+            self._world.change(supplied=False)
+
     def reset_breaker(self) -> None:
         """Do what a technician does after a shunt trip."""
         if self.breaker_tripped:
@@ -134,10 +141,8 @@ class IoCardSimulator:
             self._drive_motor(on=on)
         elif coil == COILS["fan"]:
             self._drive_fan()
-        elif coil == COILS["shunt_trip"] and on and not self.breaker_tripped:
-            self.breaker_tripped = True
-            self._emit("breaker", {"tripped": True})
-            self._world.change(supplied=False)
+        elif coil == COILS["shunt_trip"] and on:
+            self.trip_breaker()
 
     def _drive_motor(self, *, on: bool) -> None:
         self.tries += on

@@ -213,13 +213,6 @@ REFUSALS = [
     ('driver = "openevse"', f'{SAFETY}\nfirmware_max = "0.1.256"', "evse[2].board.firmware_max", "up to 255"),
     ('driver = "openevse"', f'{SAFETY}\nfirmware_max = "0.1.0"', "evse[2].board.firmware_max", "0.2.0"),
     ('driver = "openevse"', f"{SAFETY}\nphase_switch = true", "evse[2].board.phase_switch", "one phase"),
-    (
-        'driver = "line"',
-        'driver = "pn532"\ntoken_type = "ISO14443"',
-        "reader[1].token_type",
-        "this reader's is 'pn532'",
-    ),
-    ('driver = "line"', 'driver = "line"\npoll_interval_s = 0.1', "reader[1].poll_interval_s", "'pn532'"),
 ]
 
 

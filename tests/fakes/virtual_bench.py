@@ -24,6 +24,7 @@ class VirtualLines:
     boards: dict[int, MemoryPort] = field(default_factory=dict)
     meters: dict[int, MemoryPort] = field(default_factory=dict)
     indicators: dict[int, MemoryPort] = field(default_factory=dict)
+    cards: dict[int, MemoryPort] = field(default_factory=dict)
     reader: MemoryPort | None = None
 
     def cable_changed(self, evse: int) -> None:
@@ -42,15 +43,18 @@ async def virtual_bench(
     meter_model: MeterModel | None = None,
     powered: bool = True,
     reader: str = "line",
+    io: bool = False,
 ) -> AsyncIterator[VirtualLines]:
     """Make a bench on the running loop, powered unless told otherwise."""
-    lines = VirtualLines(Bench(evses, board_model, meter_model, reader=reader))
+    lines = VirtualLines(Bench(evses, board_model, meter_model, reader=reader, io=io))
     lines.bench.cable_changed = lines.cable_changed
     tasks: list[asyncio.Task[None]] = []
     for number, evse in lines.bench.evses.items():
         lines.boards[number] = _join(evse.board_line, tasks)
         lines.meters[number] = _join(evse.meter_line, tasks)
         lines.indicators[number] = _join(evse.indicator_line, tasks)
+        if evse.card_line is not None:
+            lines.cards[number] = _join(evse.card_line, tasks)
     lines.reader = _join(lines.bench.reader_line, tasks)
     if powered:
         lines.bench.power_on()

@@ -22,7 +22,7 @@ from agent.store.executors import InlineExecutor
 from hal.board import SerialLine, TcpLine
 from hal.transports.memory_port import MemoryPort
 from hil.agent_toml import StationPlan, agent_toml
-from hil.boards import AnyBoardModel, agent_fields, has_socket, is_on_tcp
+from hil.boards import AnyBoardModel, agent_fields, has_socket, is_on_tcp, is_ventilated
 from hil.boards import board_model as model_of
 from hil.csms.bench_csms import BenchCsms
 from hil.csms.memory_connection import MemoryConnection, memory_connection_pair
@@ -124,7 +124,8 @@ class VirtualStation:
         if device == "reader1":
             assert self.lines.reader is not None
             return self.lines.reader
-        ports = {"board": self.lines.boards, "meter": self.lines.meters, "indicator": self.lines.indicators}[device]
+        lines = self.lines
+        ports = {"board": lines.boards, "meter": lines.meters, "indicator": lines.indicators, "io": lines.cards}[device]
         return ports[int(name.removeprefix("evse"))]
 
     async def _dial(self, subprotocols: Sequence[str]) -> Connection:
@@ -152,6 +153,7 @@ async def virtual_station(
     poll_interval_s: float = 1.0,
     started: bool = True,
     reader: str = "line",
+    io: bool = False,
     meter_map: str = "eastron_sdm630",
     extra_meter_toml: str = "",
 ) -> AsyncIterator[VirtualStation]:
@@ -163,23 +165,11 @@ async def virtual_station(
     model = board_model if board_model is not None else model_of(kind, profile or None)
     clock = VirtualClock()
     csms = BenchCsms(clock=lambda: clock.now().utc)
-    async with virtual_bench(evses=evses, board_model=model, meter_model=MeterModel(meter_map), reader=reader) as lines:
-        plan = StationPlan(
-            *(directory, evses, meter_map, "ws://csms", (version,)),
-            board=agent_fields(model),
-            board_tcp_ports=tuple(range(FIRST_BOARD_PORT + 1, FIRST_BOARD_PORT + 1 + evses))
-            if is_on_tcp(model)
-            else (),
-            has_socket=has_socket(model),
-            reader_driver=reader,
-        )
-        text = agent_toml(plan).replace("[evse.meter]", f"[evse.meter]\n{extra_meter_toml}")
-        if plan.board["driver"] in POLLED_BOARDS:
-            text = text.replace("[evse.meter]", f"poll_interval_s = {poll_interval_s}\n[evse.meter]")
-        text = text.replace("[evse.indicator]", f"poll_interval_s = {poll_interval_s}\n[evse.indicator]")
-        (directory / "agent.toml").write_text(text)
-        (directory / "conf.d").mkdir(exist_ok=True)
-        (directory / "conf.d" / "story.toml").write_text(extra_toml)
+    async with virtual_bench(
+        evses=evses, board_model=model, meter_model=MeterModel(meter_map), reader=reader, io=io
+    ) as lines:
+        plan = replace(_plan(directory, evses, meter_map, version, model), reader_driver=reader, has_io=io)
+        _configure(plan, poll_interval_s, extra_meter_toml, extra_toml)
         station = VirtualStation(directory, lines, csms, version, timing or EvseTiming(), clock=clock)
         await asyncio.sleep(5)  # the boards take 2.6 s to boot
         if started:
@@ -190,6 +180,26 @@ async def virtual_station(
         finally:
             if station.agent is not None:
                 await station.kill()
+
+
+def _plan(directory: Path, evses: int, meter_map: str, version: str, model: AnyBoardModel) -> StationPlan:
+    return StationPlan(
+        *(directory, evses, meter_map, "ws://csms", (version,)),
+        board=agent_fields(model),
+        board_tcp_ports=tuple(FIRST_BOARD_PORT + n for n in range(1, evses + 1)) if is_on_tcp(model) else (),
+        has_socket=has_socket(model),
+        is_ventilated=is_ventilated(model),
+    )
+
+
+def _configure(plan: StationPlan, poll_interval_s: float, extra_meter_toml: str, extra_toml: str) -> None:
+    text = agent_toml(plan).replace("[evse.meter]", f"[evse.meter]\n{extra_meter_toml}")
+    if plan.board["driver"] in POLLED_BOARDS:
+        text = text.replace("[evse.meter]", f"poll_interval_s = {poll_interval_s}\n[evse.meter]")
+    text = text.replace("[evse.indicator]", f"poll_interval_s = {poll_interval_s}\n[evse.indicator]")
+    (plan.directory / "agent.toml").write_text(text)
+    (plan.directory / "conf.d").mkdir(exist_ok=True)
+    (plan.directory / "conf.d" / "story.toml").write_text(extra_toml)
 
 
 def loosely(timing: EvseTiming | None = None) -> EvseTiming:

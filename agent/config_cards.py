@@ -1,0 +1,56 @@
+"""What the keys of input/output cards demand of each other, and of the boards and lines around them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
+
+from agent.config_errors import KeyPath, key_text
+from agent.config_tables import EvseConfig, IoConfig
+
+Refuse = Callable[[KeyPath, str], NoReturn]
+
+_VENTILATED_BOARDS = frozenset({"safety"})
+"""Boards that charge in state D if they are told to; the others refuse it, or do not tell it from C."""
+
+
+def check_cards(evses: Sequence[EvseConfig], taken: Mapping[object, KeyPath], refuse: Refuse) -> None:
+    """Refuse the first card that cannot be what is written; `taken` are the lines of all other devices."""
+    lines: dict[object, tuple[object, KeyPath]] = {}
+    used: dict[tuple[object, ...], KeyPath] = {}
+    for index, evse in enumerate(evses):
+        card, path = evse.io, ("evse", index, "io")
+        if card is None:
+            continue
+        _check_card(evse, card, path, refuse)
+        line = card.port or (card.host, card.tcp_port)
+        if line in taken:
+            refuse((*path, "port"), f"a port of its own; {key_text(taken[line])} uses it already")
+        setting = (card.baudrate, card.parity, card.stopbits)
+        first_setting, first = lines.setdefault(line, (setting, path))
+        if card.port is not None and first_setting != setting:
+            refuse(path, f"the baudrate, parity and stopbits of {key_text(first)}, which is on the same line")
+        for kind, numbers in (("coil", card.coils), ("input", card.inputs)):
+            for key, number in numbers.items():
+                owner = used.setdefault((line, card.unit, kind, number), (*path, key))
+                if owner != (*path, key):
+                    refuse((*path, key), f"a {kind} of its own; {key_text(owner)} has number {number} already")
+
+
+def _check_card(evse: EvseConfig, card: IoConfig, path: KeyPath, refuse: Refuse) -> None:
+    if (card.port is None) == (card.host is None):
+        refuse((*path, "port"), "either port (serial) or host (TCP)")
+    if not card.coils and not card.inputs:
+        refuse(path, "at least one coil or input")
+    lock = ("lock_coil", "unlock_coil", "lock_input")
+    given = [key for key in lock if getattr(card, key) is not None]
+    if given and len(given) < len(lock):
+        missing = next(key for key in lock if key not in given)
+        refuse((*path, missing), "a number, because a lock needs lock_coil, unlock_coil and lock_input")
+    if given and evse.connector_type.startswith("c"):
+        refuse((*path, given[0]), "no lock, because an attached cable has none; connector_type names it")
+    if card.fan_input is not None and card.fan_coil is None:
+        refuse((*path, "fan_coil"), "a number, because fan_input watches it")
+    if card.fan_coil is not None and evse.board.driver not in _VENTILATED_BOARDS:
+        refuse(
+            (*path, "fan_coil"),
+            f"no fan, because a board of driver {evse.board.driver!r} refuses state D itself or does not tell it",
+        )
