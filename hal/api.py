@@ -137,7 +137,7 @@ class BoardCapabilities:
     has_temperature: bool = False
     detects_cable: bool = False
     has_contactor_feedback: bool = True
-    """False: `PowerOn` and `PowerOff` are what the board's state and currents show of the contactor, not its contact."""
+    """False: `PowerOn` and `PowerOff` are what the board's state and currents show, not the contactor's own contact."""
 
 
 @dataclass(frozen=True, slots=True)

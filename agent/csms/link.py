@@ -29,6 +29,7 @@ from agent.csms.rpc import Call, FrameError
 from agent.csms.schemas import Schemas
 from agent.csms.settings import LinkTiming
 from agent.csms.work import Work
+from hal.cancelling import end_if_cancelled
 
 if TYPE_CHECKING:
     from agent.csms.wire import Wire
@@ -147,6 +148,7 @@ class CsmsLink:
             reason = str(lost.exceptions[0])
         finally:
             self._end()
+        end_if_cancelled()
         return reason
 
     def _begin(self, adapter: Adapter, wire: "Wire") -> None:

@@ -18,6 +18,7 @@ from dataclasses import field
 from typing import Final
 
 from hal.api import HalError, PortError
+from hal.cancelling import end_if_cancelled
 from hal.codecs.infypower import (
     CONTROLLER,
     DATA_SIZE,
@@ -151,6 +152,7 @@ class InfypowerModules:
                 self._note_line(str(errors.exceptions[0]))
             finally:
                 self._line.close()
+            end_if_cancelled()
             self._beat_s = _now_s()
             self._judge_silence(self._beat_s)
             await asyncio.sleep(retry_s)

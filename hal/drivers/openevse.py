@@ -38,6 +38,7 @@ from hal.api import (
     PortError,
     StopButtonPressed,
 )
+from hal.cancelling import end_if_cancelled
 from hal.codecs.rapi import BoardBooted, ButtonPressed, Report, StateReported
 from hal.codecs.rapi_values import (
     MAX_HEARTBEAT_INTERVAL_S,
@@ -158,6 +159,7 @@ class OpenEvseBoard:
                 self._lose(str(errors.exceptions[0]))
             finally:
                 self._link.close()
+            end_if_cancelled()
             await asyncio.sleep(self._retry_s)
             self._retry_s = min(self._retry_s * 2, _LONGEST_RETRY_S)
 

@@ -34,6 +34,7 @@ from hal.api import (
     PilotState,
     PortError,
 )
+from hal.cancelling import end_if_cancelled
 from hal.codecs.pilot_duty import MIN_CURRENT_A
 from hal.codecs.safety_frame import SafetyFrame
 from hal.codecs.safety_values import ChargeState, Com, ErrorMessage, FirmwareVersion, Inquiry, Temperatures
@@ -121,6 +122,7 @@ class SafetyBoard:
                 self._note_line(str(errors.exceptions[0]))
             finally:
                 self._line.close()
+            end_if_cancelled()
             self._check_silence(_now_s())
             await asyncio.sleep(self._retry_s)
             self._retry_s = min(self._retry_s * 2, _LONGEST_RETRY_S)
