@@ -12,6 +12,7 @@ from hal.codecs.infypower import BITRATE
 from hil.can_bus import CanBus
 from hil.devices.infypower import Battery, InfypowerModule, ModuleModel
 from hil.lines.slcan_line import SlcanLine
+from hil.lines.tap import Tap, no_tap
 
 MAX_MODULES = 60
 """As many as the manufacturer allows on one bus; the last address is 59."""
@@ -28,14 +29,14 @@ class PowerModules:
         self._line: SlcanLine | None = None
         self.modules: list[InfypowerModule] = []
 
-    def open(self, emit: Callable[[str, dict[str, Any]], None]) -> None:
+    def open(self, emit: Callable[[str, dict[str, Any]], None], tap: Tap = no_tap) -> None:
         """Give them supply and plug the adapter in; none, no adapter. Raises: OSError."""
         if not self._count:
             return
         bus, battery = CanBus(asyncio.get_running_loop(), BITRATE), Battery()
         models = (ModuleModel(address=address, modules=self._count) for address in range(self._count))
         self.modules = [InfypowerModule(bus, battery, emit, model) for model in models]
-        self._line = SlcanLine(self._path, bus)
+        self._line = SlcanLine(self._path, bus, tap)
         self._line.open()
 
     @property

@@ -11,13 +11,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from hal.codecs.recording import Direction
+from hil.lines.tap import Tap, no_tap
+
 READ_SIZE = 4096
 
 
 class PtyLine:
-    """One line, linked at `path`; `receive` takes what the far end writes."""
+    """One line, linked at `path`; `receive` takes what the far end writes, `tap` hears what passes."""
 
-    def __init__(self, path: Path, receive: Callable[[bytes], None]) -> None:
+    def __init__(self, path: Path, receive: Callable[[bytes], None], tap: Tap = no_tap) -> None:
+        self.tap = tap
         self._path = path
         self._receive = receive
         self._near: int | None = None
@@ -43,7 +47,8 @@ class PtyLine:
         """Send bytes to the far end; what does not fit is lost."""
         if self._near is not None:
             with suppress(BlockingIOError):
-                os.write(self._near, data)
+                sent = os.write(self._near, data)
+                self.tap(Direction.FROM_DEVICE, data[:sent])
 
     def close(self) -> None:
         """Take the line away: whoever has it open is hung up, and the link is gone."""
@@ -63,4 +68,5 @@ class PtyLine:
         except BlockingIOError:
             return
         if data:
+            self.tap(Direction.TO_DEVICE, data)
             self._receive(data)

@@ -12,6 +12,7 @@ from typing import Final
 
 from hil.can_bus import BusFrame, CanBus
 from hil.lines.pty_line import PtyLine
+from hil.lines.tap import Tap, no_tap
 
 BITRATES: Final = {
     "S0": 10_000,
@@ -116,9 +117,9 @@ class SlcanAdapter:
 class SlcanLine:
     """An adapter under a stable path, which can be pulled out and plugged in again."""
 
-    def __init__(self, path: Path, bus: CanBus) -> None:
+    def __init__(self, path: Path, bus: CanBus, tap: Tap = no_tap) -> None:
         self.adapter = SlcanAdapter(bus)
-        self._line = PtyLine(path, self.adapter.receive)
+        self._line = PtyLine(path, self.adapter.receive, tap)
         self.adapter.output = self._line.write
 
     def open(self) -> None:

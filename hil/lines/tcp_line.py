@@ -1,9 +1,12 @@
 """A Modbus TCP meter's line: a listening port on this machine (runner)."""
 
 import asyncio
+from collections.abc import Callable
 
+from hal.codecs.recording import Direction
 from hil.device_line import DeviceLine
 from hil.lines.clients import Clients, hang_up, known_client
+from hil.lines.tap import Tap, no_tap
 
 HOST = "127.0.0.1"
 READ_SIZE = 4096
@@ -12,7 +15,8 @@ READ_SIZE = 4096
 class TcpLine:
     """Serves one device to one or more clients; replies go to the client that spoke last."""
 
-    def __init__(self, line: DeviceLine) -> None:
+    def __init__(self, line: DeviceLine, tap: Tap = no_tap) -> None:
+        self._tap = tap
         self._line = line
         self._server: asyncio.Server | None = None
         self._clients: Clients = {}
@@ -39,9 +43,17 @@ class TcpLine:
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while data := await reader.read(READ_SIZE):
-                self._line.output = writer.write
+                self._tap(Direction.TO_DEVICE, data)
+                self._line.output = self._tapped(writer)
                 self._line.receive(data)
         except ConnectionError:
             pass
         finally:
             writer.close()
+
+    def _tapped(self, writer: asyncio.StreamWriter) -> Callable[[bytes], None]:
+        def write(data: bytes) -> None:
+            self._tap(Direction.FROM_DEVICE, data)
+            writer.write(data)
+
+        return write
