@@ -46,7 +46,7 @@ quick = settings(
     suppress_health_check=list(HealthCheck),
 )
 thorough = settings(
-    max_examples=100,
+    max_examples=50,
     database=None,
     deadline=None,
     phases=SHRUNK if os.environ.get("STORY_SHRINK") else TOLD,
