@@ -132,7 +132,7 @@ class _Reader:
             value = kind.read(raw)
         except ValueError as error:
             raise self._error(path, str(error)) from None
-        return self._directory / str(value) if isinstance(kind, FilePath) else value
+        return kind.located(value, self._directory)
 
     def _free(self, kind: Kind, raw: object, path: KeyPath) -> object:
         if not isinstance(raw, dict):

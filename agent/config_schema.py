@@ -6,8 +6,10 @@ Rule: each key is declared once; reading, refusing and the published schema all 
 import math
 from collections.abc import Sequence
 from dataclasses import MISSING, Field, field, fields
+from pathlib import Path
 from typing import Any, TypeVar, dataclass_transform
 
+from hal.serial_server import SerialServer
 from hal.value import dataclass
 
 Schema = dict[str, object]
@@ -35,6 +37,10 @@ class Kind:
     def accepts(self, raw: object) -> bool:
         """Tell whether `raw` is such a value."""
         raise NotImplementedError
+
+    def located(self, value: object, directory: Path) -> object:  # noqa: ARG002 - for the kinds that are places
+        """Return the value as seen from the directory of the main configuration file."""
+        return value
 
 
 class Text(Kind):
@@ -157,6 +163,33 @@ class FilePath(Text):
 
     def __init__(self) -> None:
         super().__init__(4096, "a path")
+
+    def located(self, value: object, directory: Path) -> object:
+        """Return it as a path."""
+        return directory / str(value)
+
+
+class SerialDevice(Text):
+    """A path as `FilePath`, or the address of a serial device server."""
+
+    def __init__(self) -> None:
+        super().__init__(4096, "a path, rfc2217://HOST:PORT or tcp://HOST:PORT")
+
+    def accepts(self, raw: object) -> bool:
+        """An address must be whole."""
+        return super().accepts(raw) and ("://" not in str(raw) or self._is_address(str(raw)))
+
+    def located(self, value: object, directory: Path) -> Path | SerialServer:
+        """Return a path or an address."""
+        text = str(value)
+        return SerialServer.from_url(text) if "://" in text else directory / text
+
+    def _is_address(self, text: str) -> bool:
+        try:
+            SerialServer.from_url(text)
+        except ValueError:
+            return False
+        return True
 
 
 def setting(kind: Kind, doc: str, *, default: Any = MISSING, secret: bool = False) -> Any:  # noqa: ANN401 - typed by `settings`

@@ -9,10 +9,24 @@ from urllib.parse import quote
 from agent.config_errors import Origin
 from agent.config_files import ConfigTree
 from agent.config_guard import ContactorConfig, SupervisionConfig, TemperatureConfig
-from agent.config_schema import Choice, FilePath, Flag, Listing, Number, Text, free_table, setting, settings, table
+from agent.config_schema import (
+    Choice,
+    FilePath,
+    Flag,
+    Listing,
+    Number,
+    SerialDevice,
+    Text,
+    free_table,
+    setting,
+    settings,
+    table,
+)
 from agent.version import VERSION
+from hal.serial_server import SerialServer
 
 Scalar = str | int | float | bool
+SerialDeviceName = Path | SerialServer
 
 _BAUDRATES = Choice(1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
 _CAN_BITRATES = Choice(10_000, 20_000, 50_000, 100_000, 125_000, 250_000, 500_000, 1_000_000)
@@ -122,8 +136,8 @@ class BoardConfig:
     """The board that owns pilot and contactor of one EVSE."""
 
     driver: str = setting(Choice("openevse", "safety", "modbus"), "protocol of the board")
-    port: Path | None = setting(
-        FilePath(), "serial device; absent only where `host` or `can_interface` stands for it", default=None
+    port: SerialDeviceName | None = setting(
+        SerialDevice(), "serial device; absent only where `host` or `can_interface` stands for it", default=None
     )
     baudrate: int | None = setting(
         _BAUDRATES, "line speed, bit/s; absent = 115200, for modbus the profile's", default=None
@@ -196,7 +210,7 @@ class MeterConfig:
 
     driver: str = setting(Choice("modbus"), "protocol of the meter")
     map: str = setting(Text(64, "the name of a register map", forbidden="/."), "register map in hal/meters")
-    port: Path | None = setting(FilePath(), "serial device (RTU)", default=None)
+    port: SerialDeviceName | None = setting(SerialDevice(), "serial device (RTU)", default=None)
     baudrate: int = setting(_BAUDRATES, "line speed, bit/s", default=9600)
     parity: str = setting(Choice("N", "E", "O"), "parity of the line", default="N")
     stopbits: int = setting(Choice(1, 2), "stop bits of the line", default=1)
@@ -218,7 +232,7 @@ class IndicatorConfig:
     """Light, buzzer and display of one EVSE."""
 
     driver: str = setting(Choice("line"), "protocol of the indicator")
-    port: Path | None = setting(FilePath(), "serial device; absent = only logged", default=None)
+    port: SerialDeviceName | None = setting(SerialDevice(), "serial device; absent = only logged", default=None)
     baudrate: int = setting(_BAUDRATES, "line speed, bit/s", default=9600)
 
 
@@ -227,7 +241,7 @@ class IoConfig:
     """A card of relays and inputs at one EVSE; several EVSEs may share a card. Coils and inputs count from 0."""
 
     driver: str = setting(Choice("modbus"), "protocol of the card")
-    port: Path | None = setting(FilePath(), "serial device (RTU)", default=None)
+    port: SerialDeviceName | None = setting(SerialDevice(), "serial device (RTU)", default=None)
     baudrate: int = setting(_BAUDRATES, "line speed, bit/s", default=9600)
     parity: str = setting(Choice("N", "E", "O"), "parity of the line", default="N")
     stopbits: int = setting(Choice(1, 2), "stop bits of the line", default=1)
@@ -288,7 +302,7 @@ class ReaderConfig:
     """An RFID reader."""
 
     driver: str = setting(Choice("line", "pn532"), "protocol of the reader: one UID per line, or a PN532 (HSU)")
-    port: Path = setting(FilePath(), "serial device")
+    port: SerialDeviceName = setting(SerialDevice(), "serial device")
     baudrate: int | None = setting(
         _BAUDRATES, "line speed, bit/s; absent = 9600 for line, 115200 for pn532", default=None
     )

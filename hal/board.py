@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hal.abilities import Phases, PhaseSwitch, PilotInterrupt
 from hal.api import EnergyMeter, HardwareFault, PilotController
 from hal.panel import Indicator, RfidReader
+from hal.serial_server import SerialServer
 from hal.signed_meter import SignedMeter
 from hal.transports.can_line import CanSettings
 from hal.transports.port import Port
@@ -27,16 +28,27 @@ CARD_TIMEOUT_S: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class SerialLine:
-    """A serial device and how it is set."""
+    """A serial device, here or at a device server, and how it is set."""
 
-    path: Path
+    path: Path | SerialServer
     baudrate: int
     parity: str = "N"
     stopbits: int = 1
 
     def port(self) -> Port:
         """Build the port; nothing is opened yet."""
+        if isinstance(self.path, SerialServer):
+            return self._distant_port(self.path)
         return SerialPort(str(self.path), self.baudrate, parity=self.parity, stopbits=self.stopbits)
+
+    def _distant_port(self, server: SerialServer) -> Port:
+        if server.protocol == "tcp":
+            return TcpLine(server.host, server.tcp_port).port()
+        from hal.transports.rfc2217_port import Rfc2217Port  # noqa: PLC0415 - only where a line is behind the network
+
+        return Rfc2217Port(
+            server.host, server.tcp_port, baudrate=self.baudrate, parity=self.parity, stopbits=self.stopbits
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +162,7 @@ class ControllerBoardSettings:
 def controller_line(
     profile: str,
     *,
-    port: Path | None,
+    port: Path | SerialServer | None,
     host: str | None,
     tcp_port: int | None,
     baudrate: int | None,

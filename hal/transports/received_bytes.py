@@ -41,6 +41,12 @@ class ReceivedBytes:
         """Drop what arrived but was not read."""
         self._data.clear()
 
+    def take(self) -> bytes:
+        """Give what arrived but was not read; may be nothing."""
+        data = bytes(self._data)
+        self._data.clear()
+        return data
+
     async def get(self) -> bytes:
         """Wait for at least one byte and return all. Raises: PortError once the line is lost."""
         while not self._data:
@@ -51,9 +57,7 @@ class ReceivedBytes:
                 await self._waiter
             finally:
                 self._waiter = None
-        data = bytes(self._data)
-        self._data.clear()
-        return data
+        return self.take()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -48,6 +48,10 @@ class TcpPort:
         if self._connection is not None:
             self._connection.discard()
 
+    def take_unread(self) -> bytes:
+        """Give what arrived but was not read; may be nothing."""
+        return b"" if self._connection is None else self._connection.take()
+
     def close(self) -> None:
         """Close; harmless if closed already."""
         if self._connection is not None:
@@ -94,6 +98,11 @@ class _Connection(asyncio.Protocol):
     def discard(self) -> None:
         self._received.discard()
         self._resume()
+
+    def take(self) -> bytes:
+        data = self._received.take()
+        self._resume()
+        return data
 
     def abort(self) -> None:
         self._received.discard()

@@ -120,6 +120,7 @@ class VirtualStation:
     def _line(self, line: SerialLine | TcpLine) -> MemoryPort:
         if isinstance(line, TcpLine):
             return self.lines.boards[line.tcp_port - FIRST_BOARD_PORT]
+        assert isinstance(line.path, Path), "every line of this bench is a file"
         name, device = line.path.parent.name, line.path.name
         if device == "reader1":
             assert self.lines.reader is not None
