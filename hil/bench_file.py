@@ -15,16 +15,18 @@ from typing import Any, Final
 
 BOARDS: Final = ("rapi", "safety", "modbus")
 VERSIONS: Final = ("1.6", "2.0.1")
-SIMULATED, ABSENT = "simulated", "absent"
+SIMULATED, ABSENT, LABGRID = "simulated", "absent", "labgrid"
 LINE_ROLES: Final = ("board", "meter")
 """Roles that may be a device on a real line of the agent's."""
-LINE_KINDS: Final = (SIMULATED, ABSENT, "serial", "network_serial")
+LINE_KINDS: Final = (SIMULATED, ABSENT, "serial", "network_serial", LABGRID)
+PROTOCOLS: Final = ("raw", "rfc2217", "modbus_tcp")
+"""How a line behind the network is spoken to: bytes as they are, RFC 2217, or the device's own Modbus TCP."""
 KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(LINE_ROLES, LINE_KINDS),
     "reader": (SIMULATED, ABSENT),
-    "car": (SIMULATED, ABSENT, "modbus_coils"),
-    "faults": (SIMULATED, ABSENT, "modbus_coils"),
-    "power": (SIMULATED, ABSENT, "power_switch"),
+    "car": (SIMULATED, ABSENT, "modbus_coils", LABGRID),
+    "faults": (SIMULATED, ABSENT, "modbus_coils", LABGRID),
+    "power": (SIMULATED, ABSENT, "power_switch", LABGRID),
     "probe": (SIMULATED, ABSENT, "modbus_inputs"),
 }
 CARD_KEYS: Final[Mapping[str, type]] = {"port": str, "host": str, "tcp_port": int, "unit": int, "baudrate": int}
@@ -32,11 +34,13 @@ KIND_KEYS: Final[Mapping[str, Mapping[str, type]]] = {
     SIMULATED: {},
     ABSENT: {},
     "serial": {"port": str},
-    "network_serial": {"host": str, "tcp_port": int},
+    "network_serial": {"host": str, "tcp_port": int, "protocol": str},
     "modbus_coils": {**CARD_KEYS, "coils": dict},
     "power_switch": {**CARD_KEYS, "coils": dict, "on_command": list, "off_command": list},
     "modbus_inputs": {**CARD_KEYS, "inputs": dict},
+    LABGRID: {"place": str, "resource": str, "resources": dict},
 }
+LABGRID_KEYS: Final[Mapping[str, type]] = {"client": str, "coordinator": str}
 COILS: Final[Mapping[str, tuple[str, ...]]] = {"car": ("plug", "state_c"), "power": ("supply",)}
 """Coils that a role cannot do without."""
 KNOWN_NUMBERS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -69,15 +73,30 @@ class Role:
     tcp_port: int = 502
     unit: int = 1
     baudrate: int = 9600
+    protocol: str = "raw"
     numbers: Mapping[str, int] = field(default_factory=dict)
     """Coils or inputs of a relay card, by what they do."""
+    place: str = ""
+    resource: str = ""
+    resources: Mapping[str, str] = field(default_factory=dict)
+    """Resources of labgrid's place, by what they do."""
     on_command: tuple[str, ...] = ()
     off_command: tuple[str, ...] = ()
 
     @property
     def line(self) -> str:
         """Name of the line it hangs on; empty without one."""
+        if self.resource:
+            return f"{self.place}/{self.resource}"
         return self.port or (f"{self.host}:{self.tcp_port}" if self.host else "")
+
+
+@dataclass(frozen=True, slots=True)
+class LabgridAccess:
+    """How labgrid is reached."""
+
+    client: str = ".venv-labgrid/bin/labgrid-client"
+    coordinator: str = "127.0.0.1:20408"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +111,7 @@ class BenchFile:
     options: tuple[str, ...] = ()
     """Further options of `pilotline-bench serve`."""
     roles: Mapping[str, Role] = field(default_factory=dict)
+    labgrid: LabgridAccess = field(default_factory=LabgridAccess)
 
     def role(self, name: str) -> Role:
         """What plays this role."""
@@ -126,7 +146,9 @@ def parse_bench_file(path: Path, text: str) -> BenchFile:
 
 
 def _bench(stem: str, tables: Mapping[str, Any]) -> BenchFile:
-    _known_keys("", tables, ("bench", "roles"))
+    _known_keys("", tables, ("bench", "roles", "labgrid"))
+    labgrid = _table("labgrid", tables.get("labgrid", {}))
+    _check_keys("[labgrid]", labgrid, LABGRID_KEYS)
     bench = _table("bench", tables.get("bench", {}))
     _check_keys("[bench]", bench, BENCH_KEYS)
     board, ocpp = bench.get("board", "rapi"), bench.get("ocpp", "1.6")
@@ -140,6 +162,7 @@ def _bench(stem: str, tables: Mapping[str, Any]) -> BenchFile:
         ocpp=ocpp,
         options=_words("[bench] options", bench.get("options", [])),
         roles=_roles(_table("roles", tables.get("roles", {}))),
+        labgrid=LabgridAccess(**labgrid),
     )
     _check_together(file)
     return file
@@ -159,6 +182,9 @@ def _role(name: str, table: Mapping[str, Any]) -> Role:
     _one_of(f"{where} kind", kind, KINDS[name])
     keys = KIND_KEYS[kind]
     _check_keys(where, {key: value for key, value in table.items() if key != "kind"}, keys)
+    _one_of(f"{where} protocol", table.get("protocol", "raw"), PROTOCOLS)
+    if kind == LABGRID:
+        return _labgrid_role(name, where, table)
     _check_line(where, kind, table)
     numbers = table.get("coils", table.get("inputs", {}))
     _check_numbers(name, kind, numbers)
@@ -167,8 +193,27 @@ def _role(name: str, table: Mapping[str, Any]) -> Role:
         numbers=numbers,
         on_command=_words(f"{where} on_command", table.get("on_command", [])),
         off_command=_words(f"{where} off_command", table.get("off_command", [])),
+        protocol=table.get("protocol", "raw"),
         **{key: table[key] for key in CARD_KEYS if key in table},
     )
+
+
+def _labgrid_role(name: str, where: str, table: Mapping[str, Any]) -> Role:
+    several = name in {"car", "faults"}
+    key, other = ("resources", "resource") if several else ("resource", "resources")
+    if not table.get("place"):
+        raise BenchFileError(f"{where} has no place, which kind = 'labgrid' needs; add place = …")
+    if not table.get(key) or other in table:
+        example = "resources = { plug = 'NAME', … }" if several else "resource = 'NAME'"
+        raise BenchFileError(f"{where} needs {key} and no {other}; write {example}")
+    names = table.get("resources", {})
+    if name in KNOWN_NUMBERS:
+        _known_keys(f"{where} resources", names, KNOWN_NUMBERS[name] if several else ())
+    _words(f"{where} resources", list(names.values()))
+    for coil in COILS.get(name, ()) if several else ():
+        if coil not in names:
+            raise BenchFileError(f"{where} resources has no {coil!r}; add the resource of the relay that does it")
+    return Role(LABGRID, place=table["place"], resource=table.get("resource", ""), resources=names)
 
 
 def _check_line(where: str, kind: str, table: Mapping[str, Any]) -> None:
@@ -212,15 +257,15 @@ def _check_together(file: BenchFile) -> None:
             )
         if board.kind == SIMULATED and file.role(name).kind != SIMULATED:
             raise BenchFileError(f"[roles.{name}] is real but the board is simulated; bind [roles.board] too")
-    _check_lines(file)
+    check_lines(file)
 
 
-def _check_lines(file: BenchFile) -> None:
-    """Devices do not share a line; functions of one relay card do, but not a coil."""
+def check_lines(file: BenchFile) -> None:
+    """Devices do not share a line; functions of one relay card do, but not a coil. Raises: BenchFileError."""
     owners: dict[object, str] = {}
     for name, place in _places(file):
         if (other := owners.setdefault(place, name)) != name:
-            what = place if isinstance(place, str) else f"{place[0]} of {place[2]}"
+            what = place if isinstance(place, str) else f"{place[0]} of {place[-1]}"
             raise BenchFileError(f"[roles.{name}] and [roles.{other}] both use {what}; give each its own")
     device_lines = {file.role(name).line for name in LINE_ROLES} - {""}
     for name in ("car", "faults", "power", "probe"):
@@ -236,6 +281,8 @@ def _places(file: BenchFile) -> Iterator[tuple[str, Any]]:
         for function, number in role.numbers.items():
             register = "input" if role.kind == "modbus_inputs" else "coil"
             yield f"{name}.{function}", (f"{register} {number}", role.unit, role.line)
+        for function, resource in role.resources.items():
+            yield f"{name}.{function}", (f"resource {resource}", role.place)
 
 
 def _table(name: str, value: object) -> Mapping[str, Any]:

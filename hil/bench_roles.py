@@ -65,4 +65,8 @@ def line_drop_in(file: BenchFile) -> str:
 def _address(role: Role) -> str:
     if role.kind == "serial":
         return f'port = "{role.port}"'
-    return f'host = "{role.host}"\ntcp_port = {role.tcp_port}'
+    if role.protocol == "modbus_tcp":
+        return f'host = "{role.host}"\ntcp_port = {role.tcp_port}'
+    host = f"[{role.host}]" if ":" in role.host else role.host
+    scheme = "rfc2217" if role.protocol == "rfc2217" else "tcp"
+    return f'port = "{scheme}://{host}:{role.tcp_port}"'

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -23,6 +23,7 @@ from hil.bench_roles import BenchRoles, line_drop_in, present, simulated_roles
 from hil.csms.dialect import Dialect
 from hil.measurement import Measurement
 from hil.real_roles import real_roles
+from hil.remote_bench import borrowed
 from hil.roles import CannotError, Car, Faults, Json, Meter, Power, Probe, Reader
 from hil.simulated_roles import SimulatedBench
 from hil.station_processes import ProcessPlan, StationProcesses
@@ -78,16 +79,18 @@ class Rig:
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Rig"]:
         """Start bench and back-end; end everything afterwards. The agent is started by `ready`."""
-        try:
-            async with work_beside() as add:
-                await self._processes.open(add)
-                simulated = simulated_roles(self.plan.bench_file, self._simulated)
-                self._roles = await real_roles(self.plan.bench_file, simulated, self.watching, add)
-                add(self._watch_agent())
-                yield self
-        finally:
-            self.agent.resume()
-            await self._processes.end(END_LIMIT_S)
+        async with borrowed(self.plan.bench_file) as bench_file:
+            self._processes.plan = _process_plan(replace(self.plan, bench_file=bench_file))
+            try:
+                async with work_beside() as add:
+                    await self._processes.open(add)
+                    simulated = simulated_roles(bench_file, self._simulated)
+                    self._roles = await real_roles(bench_file, simulated, self.watching, add)
+                    add(self._watch_agent())
+                    yield self
+            finally:
+                self.agent.resume()
+                await self._processes.end(END_LIMIT_S)
 
     # ------------------------------------------------------------------ who plays along
 

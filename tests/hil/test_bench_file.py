@@ -42,7 +42,7 @@ def test_the_agent_is_led_to_the_real_lines() -> None:
     meter = '[roles.meter]\nkind = "network_serial"\nhost = "bench-1"\ntcp_port = 4002\n'
     told = line_drop_in(parse_bench_file(HERE, BOARD + meter))
     assert '[evse.board]\nport = "/dev/ttyUSB0"' in told
-    assert '[evse.meter]\nhost = "bench-1"\ntcp_port = 4002' in told
+    assert '[evse.meter]\nport = "tcp://bench-1:4002"' in told
     assert not line_drop_in(parse_bench_file(HERE, ""))
 
 
