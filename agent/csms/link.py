@@ -29,7 +29,7 @@ from agent.csms.rpc import Call, FrameError
 from agent.csms.schemas import Schemas
 from agent.csms.settings import LinkTiming
 from agent.csms.work import Work
-from hal.cancelling import end_if_cancelled
+from hal.cancelling import end_if_cancelled, until_failure
 
 if TYPE_CHECKING:
     from agent.csms.wire import Wire
@@ -144,6 +144,7 @@ class CsmsLink:
                 group.create_task(self._receive(wire, answerer))
                 group.create_task(self._register(adapter))
                 group.create_task(self._until_dead())
+                await until_failure()
         except* LinkLostError as lost:
             reason = str(lost.exceptions[0])
         finally:

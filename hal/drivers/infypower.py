@@ -18,7 +18,7 @@ from dataclasses import field
 from typing import Final
 
 from hal.api import HalError, PortError
-from hal.cancelling import end_if_cancelled
+from hal.cancelling import end_if_cancelled, until_failure
 from hal.codecs.infypower import (
     CONTROLLER,
     DATA_SIZE,
@@ -148,6 +148,7 @@ class InfypowerModules:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._receive())
                     group.create_task(self._keep_polling())
+                    await until_failure()
             except* HalError as errors:
                 self._note_line(str(errors.exceptions[0]))
             finally:

@@ -38,7 +38,7 @@ from hal.api import (
     PortError,
     StopButtonPressed,
 )
-from hal.cancelling import end_if_cancelled
+from hal.cancelling import end_if_cancelled, until_failure
 from hal.codecs.rapi import BoardBooted, ButtonPressed, Report, StateReported
 from hal.codecs.rapi_values import (
     MAX_HEARTBEAT_INTERVAL_S,
@@ -170,6 +170,7 @@ class OpenEvseBoard:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._link.receive())
             group.create_task(self._work())
+            await until_failure()
 
     async def _work(self) -> None:
         self._misses = 0

@@ -34,7 +34,7 @@ from hal.api import (
     PilotState,
     PortError,
 )
-from hal.cancelling import end_if_cancelled
+from hal.cancelling import end_if_cancelled, until_failure
 from hal.codecs.pilot_duty import MIN_CURRENT_A
 from hal.codecs.safety_frame import SafetyFrame
 from hal.codecs.safety_values import ChargeState, Com, ErrorMessage, FirmwareVersion, Inquiry, Temperatures
@@ -135,6 +135,7 @@ class SafetyBoard:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._receive())
             group.create_task(self._keep_sending())
+            await until_failure()
 
     async def _receive(self) -> None:
         while True:

@@ -1,6 +1,6 @@
 import asyncio
 
-from hal.cancelling import end_if_cancelled
+from hal.cancelling import end_if_cancelled, until_failure
 
 
 async def fail_at_the_end() -> None:
@@ -16,6 +16,7 @@ async def for_ever(rounds: list[int]) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(fail_at_the_end())
+                await until_failure()
         except* OSError:
             pass
         end_if_cancelled()
@@ -38,3 +39,19 @@ async def test_a_task_that_nobody_cancelled_goes_on() -> None:
     current = asyncio.current_task()
     assert current is not None
     assert not current.cancelling()
+
+
+async def fail() -> None:
+    await asyncio.sleep(0)
+    raise OSError("the line is gone")
+
+
+async def test_a_loop_whose_group_failed_goes_on() -> None:
+    for _ in range(3):
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(fail())
+                await until_failure()
+        except* OSError:
+            pass
+        end_if_cancelled()
