@@ -12,7 +12,7 @@ FOLLOW_TOLERANCE_A: Final = 0.5
 FOLLOW_TIMEOUT_S: Final = 6.0
 """An EV follows a new duty cycle within 5 s (IEC 61851-1 Table A.6, sequence 6); for meters that tell no current."""
 RAISE_INTERVAL_S: Final = 5.0
-"""The duty cycle changes at most once in this time (IEC 61851-1 Table A.6, sequences 5 and 6)."""
+"""The duty cycle changes at most once in this time (IEC 61851-1 Table A.6, sequences 5 and 6); X1 is none."""
 
 
 class HeldOffer:
@@ -27,8 +27,10 @@ class HeldOffer:
         """The meter has shown, since the board confirmed, that the car does not follow."""
 
     def may_raise(self, now_s: float) -> bool:
-        """Tell whether the last change is long enough ago for a higher offer."""
-        return self._changed_at_s is None or now_s - self._changed_at_s >= RAISE_INTERVAL_S
+        """Tell whether the last change is long enough ago for a higher offer; after a withdrawal it always is."""
+        if self._changed_at_s is None or not self.commanded_a:
+            return True
+        return now_s - self._changed_at_s >= RAISE_INTERVAL_S
 
     def commanded(self, current_a: float, now_s: float) -> None:
         """The board is told this offer."""

@@ -99,6 +99,13 @@ def test_an_offer_may_be_raised_5_seconds_after_its_last_change() -> None:
     assert offer.may_raise(6.0)
 
 
+def test_an_offer_after_a_withdrawal_goes_at_once() -> None:
+    offer = HeldOffer()
+    offer.commanded(10.0, 1.0)
+    offer.commanded(0.0, 2.0)
+    assert offer.may_raise(2.1)
+
+
 def test_what_was_offered_before_a_crash_is_held_after_it() -> None:
     offer = HeldOffer(16.0)
     offer.commanded(0.0, 1.0)
