@@ -81,7 +81,9 @@ class SessionContext:
 
     @property
     def public_state(self) -> SessionState:
-        """The state as published: CHARGING only once the contactor is closed."""
+        """The state as published: CHARGING only once the contactor is closed; a board that cannot even start is a fault."""
+        if self.state is SessionState.UNKNOWN and self.is_blocked():
+            return SessionState.FAULTED
         if self.state is SessionState.CHARGING and not self.contactor_closed:
             return SessionState.SUSPENDED_EV
         return self.state
@@ -103,7 +105,7 @@ class SessionContext:
     @property
     def connector_status(self) -> ConnectorStatus:
         """ConnectorStatusEnumType of this moment."""
-        match self.state:
+        match self.public_state:
             case SessionState.FAULTED:
                 return ConnectorStatus.FAULTED
             case SessionState.UNAVAILABLE:

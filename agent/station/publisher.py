@@ -22,9 +22,9 @@ class Publisher:
         self._faults: frozenset[Fault] = frozenset()
 
     def status(self, now: Instant, fault: Fault | None = None) -> EvseStatus | None:
-        """Return the present status with this fault, else the gravest; None while the board has not answered yet."""
+        """Return the present status with this fault, else the gravest; None while nothing is known of the board yet."""
         session = self._session
-        if session.state is SessionState.UNKNOWN:
+        if session.public_state is SessionState.UNKNOWN:
             return None
         fault = fault or gravest(session.faults)
         return EvseStatus(
@@ -41,7 +41,7 @@ class Publisher:
     def publish(self, now: Instant) -> bool:
         """Tell what changed; returns whether anything did."""
         session = self._session
-        known = session.state is not SessionState.UNKNOWN
+        known = session.public_state is not SessionState.UNKNOWN
         same_faults = session.faults.keys() == self._faults
         seen = (session.connector_status, session.public_state, known)
         if same_faults and seen == self._seen:

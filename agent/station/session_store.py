@@ -39,10 +39,12 @@ class SessionStore:
         """Journal facts and the open transaction: after a kill the board may still offer this, a stop still holds."""
         session, reports = self._session, self._guard.reports
         state = session.recorder.state
-        told = reports.told
-        if session.faults.keys() != told and session.state is not SessionState.UNKNOWN:
+        told, faults = reports.told, session.faults
+        if session.state is SessionState.UNKNOWN:  # what stood before the restart has not been looked at yet
+            faults = {**dict.fromkeys(told, ""), **faults}
+        if faults.keys() != told and session.public_state is not SessionState.UNKNOWN:
             transaction_id = None if state is None else state.transaction_id
-            facts += reports.changes(session.faults, now.utc, transaction_id)
+            facts += reports.changes(faults, now.utc, transaction_id)
         if facts or (state is not None and (state.offered_current_a, state.ending) != (self._offered_a, self._ending)):
             self._keep(tuple(facts), now)
         if reports.told is not told:

@@ -28,6 +28,15 @@ def test_a_fault_that_latches_on_its_cause_only_clears_with_it() -> None:
     assert latch.passed(cool) == (cool,)
 
 
+def test_what_a_board_says_of_itself_is_latched_by_the_board_and_not_again_here() -> None:
+    latch = FaultLatch()
+    latch.passed(ev.EvPluggedIn())
+    latch.passed(ev.FaultAppeared(Fault.BOARD_INTERNAL, "state 5"))
+    well = ev.FaultDisappeared(Fault.BOARD_INTERNAL)
+    assert latch.passed(well) == (well,)
+    assert not latch.kept_over_restart
+
+
 def test_residual_current_stays_until_the_car_is_unplugged() -> None:
     latch = FaultLatch()
     latch.passed(ev.EvPluggedIn())

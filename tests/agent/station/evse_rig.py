@@ -69,6 +69,8 @@ class LeasedBoard:
         self.moves: list[tuple[float, bool]] = []
         """When the contactor moved, and whether it closed."""
         self.confirms = True
+        self.answers = True
+        """False: it says nothing when it is asked who it is."""
         self._emit: Callable[[BoardEvent], None] = lambda _: None
 
     @property
@@ -100,7 +102,8 @@ class LeasedBoard:
 
     async def run(self, emit: Callable[[BoardEvent], None]) -> None:
         self._emit = emit
-        emit(BoardConnected(BoardStatus("1", self.pilot, False, False, False, None), now_s()))
+        if self.answers:
+            emit(BoardConnected(BoardStatus("1", self.pilot, False, False, False, None), now_s()))
         while True:
             await asyncio.sleep(0.05)
             closed = self.pilot is PilotState.C and self.offered_a > 0 and now_s() < self.lease_until_s

@@ -212,6 +212,22 @@ def test_nothing_is_published_before_the_board_has_answered() -> None:
     assert rig.evses[1].session.state is SessionState.UNKNOWN
 
 
+def test_a_board_that_cannot_even_start_is_published_as_a_fault() -> None:
+    async def story(rig: EvseRig) -> None:
+        rig.boards[1].emit(FaultRaised(Fault.BOARD_SILENT, "no answer", now_s()))
+        await asyncio.sleep(0.1)
+        assert rig.evses[1].session.state is SessionState.UNKNOWN
+        status = rig.house.statuses[-1]
+        assert (status.state, status.fault) == (SessionState.FAULTED, Fault.BOARD_SILENT)
+
+    def silent() -> EvseRig:
+        rig = EvseRig(rules=FREE)
+        rig.boards[1].answers = False
+        return rig
+
+    play(story, silent)
+
+
 def test_a_fault_and_a_lost_board_are_published_by_name() -> None:
     async def story(rig: EvseRig) -> None:
         rig.boards[1].emit(BoardLost("port is gone", now_s()))
