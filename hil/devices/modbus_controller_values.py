@@ -25,11 +25,14 @@ class ControllerTiming:
     reply_s: float = 0.005
     debounce_s: float = 0.03
     """A pilot level must stand so long before it counts."""
-    close_s: float = 0.3
-    """From state C with a current on offer until the contactor is driven."""
+    close_s: float = 0.5
+    """From state C with a current on offer until the contactor is driven: a toggle of 200 to 400 ms moves nothing.
+
+    Facts iec61851_facts: Tinkerforge's board wants C for 500 ms.
+    """
     x1_opening_s: float = 6.0
     """From a withdrawn offer until it opens under load; facts: iec61851_facts, sequence 10.2."""
-    mirror_s: float = 1.0
+    mirror_s: float = 0.3
     """A contactor may disagree with its coil for so long."""
 
 
