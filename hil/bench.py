@@ -21,6 +21,8 @@ from hil.world import Emit, PilotLoad
 
 Result = dict[str, Any]
 
+EV_STATES = ("B", "C", "D", "sleep")
+
 
 class BenchError(ValueError):
     """An operation that cannot be done; one sentence for whoever asked."""

@@ -38,7 +38,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"{COMMAND} {version('pilotline')}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_serve(commands.add_parser("serve", help="serve simulated hardware on pseudo-terminals"))
-    _add_ctl(commands.add_parser("ctl", help="carry out one control operation"))
+    _add_ctl(commands.add_parser("ctl", help="carry out one control operation, or those that are typed"))
     for name, (module, text) in LAZY_COMMANDS.items():
         _add_lazy(commands.add_parser(name, help=text), module, loaded=name in arguments)
     return parser
@@ -68,11 +68,18 @@ def _add_ctl(parser: argparse.ArgumentParser) -> None:
     default = DEFAULT_DIRECTORY / CONTROL_FILE
     parser.add_argument("--control", type=Path, default=default, metavar="SOCKET", help=f"default {default}")
     parser.add_argument("--json", action="store_true", help="print the result on one line")
-    parser.add_argument("operation", metavar="OP", help="plug_in, plug_out, ev, swipe, fault, clear, meter, state, ...")
+    operations = "plug_in, plug_out, ev, swipe, fault, clear, meter, state, ...; without it: a prompt"
+    parser.add_argument("operation", nargs="?", metavar="OP", help=operations)
     parser.add_argument("fields", nargs="*", metavar="key=value", help="fields of the operation")
-    parser.set_defaults(
-        run=lambda args: run_operation(args.control, args.operation, args.fields, as_json=args.json),
-    )
+    parser.set_defaults(run=_ctl)
+
+
+def _ctl(args: argparse.Namespace) -> int:
+    if args.operation is not None:
+        return run_operation(args.control, args.operation, args.fields, as_json=args.json)
+    from hil.ctl_prompt import run_prompt  # noqa: PLC0415 - readline is for people
+
+    return run_prompt(args.control, as_json=args.json)
 
 
 def _add_lazy(parser: argparse.ArgumentParser, module: str, *, loaded: bool) -> None:

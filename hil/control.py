@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hil.bench import Bench, BenchError
+from hil.bench import EV_STATES, Bench, BenchError
+from hil.faults import kinds_at
 
 Convert = Callable[[Any], Any]
 
@@ -128,6 +129,7 @@ class Control:
             "power_cut": _Operation(bench.power_cut, {}, {}),
             "power_on": _Operation(bench.power_on, {}, {}),
             "ping": _Operation(bench.ping, {}, {}),
+            "operations": _Operation(self._describe, {}, {}),
             "subscribe": _Operation(dict, {}, {}),
             "shutdown": _Operation(self._shut_down, {}, {}),
         }
@@ -135,6 +137,16 @@ class Control:
     def _shut_down(self) -> dict[str, Any]:
         self._stop()
         return {}
+
+    def _describe(self) -> dict[str, Any]:
+        """Tell what can be asked: fields by operation, and the words that some fields take."""
+        fields = {
+            name: {"required": list(operation.required), "optional": list(operation.optional)}
+            for name, operation in sorted(self._operations.items())
+        }
+        kinds = sorted({kind for evse in self._bench.evses.values() for kind in kinds_at(evse)})
+        words = {"evse": [str(number) for number in self._bench.evses], "kind": kinds, "state": list(EV_STATES)}
+        return {"operations": fields, "words": words | {"type": sorted(self._bench.reader.card_types)}}
 
     def _swipe(self, **fields: Any) -> dict[str, Any]:
         if "type" in fields:

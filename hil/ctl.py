@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,36 @@ def run_operation(control: Path, operation: str, words: Sequence[str], *, as_jso
     except ValueError as error:
         return complain(COMMAND, str(error), WRONG_USAGE)
     try:
-        with socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(TIMEOUT_S)
-            line.connect(str(control))
-            line.sendall(json.dumps(request).encode() + b"\n")
+        with asked(control, request) as line:
             return _follow(line, subscribed=operation == "subscribe", as_json=as_json)
     except KeyboardInterrupt:
         return DONE
     except OSError as error:
-        return complain(
-            COMMAND, f"no bench answers at {control} ({error}); start one, or name its socket with --control", FAILED
-        )
+        return complain(COMMAND, no_bench(control, error), FAILED)
+
+
+@contextmanager
+def asked(control: Path, request: dict[str, Any]) -> Iterator[socket.socket]:
+    """Give a line on which this request was sent. Raises: OSError."""
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(TIMEOUT_S)
+        line.connect(str(control))
+        line.sendall(json.dumps(request).encode() + b"\n")
+        yield line
+
+
+def answers(line: socket.socket) -> Iterator[dict[str, Any]]:
+    """Give what comes on the line, the answer first; a line that closes at once answers with a refusal."""
+    lines = _lines(line)
+    yield json.loads(next(lines, b'{"ok": false, "error": "the bench closed the line"}'))
+    line.settimeout(None)
+    for event in lines:
+        yield json.loads(event)
+
+
+def no_bench(control: Path, error: OSError) -> str:
+    """Say that nobody answers, and what to do."""
+    return f"no bench answers at {control} ({error}); start one, or name its socket with --control"
 
 
 def parse_fields(words: Sequence[str]) -> dict[str, Any]:
