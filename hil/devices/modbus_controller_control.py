@@ -1,6 +1,6 @@
 """Pilot and contactor of a simulated Modbus charge controller (lives on the loop it is given).
 
-It is a complete charger: it debounces the pilot, closes in C and D while a current is on offer, opens at once when the
+It is a complete charger: it debounces the pilot, closes in C while a current is on offer, opens at once when the
 EV leaves C, and after `x1_opening_s` when the offer is withdrawn under load. Trouble opens and stands: a weld until the
 supply was off, all else until the car is unplugged.
 Source: facts iec61851_facts, sequences 2, 4, 7, 10.2 and the diode check.
@@ -15,7 +15,8 @@ from hil.world import EvseWorld, PilotKind, PilotOutput
 DIODE_LIMIT_V = -10.0
 MIN_OFFER_A = 6.0
 LOWER_RANGE_END_A, UPPER_RANGE_START_A = 51.0, 52.5
-ASKING = frozenset({"C", "D"})
+ASKING = frozenset({"C"})
+"""D is given no power: the controller is not set up for ventilation."""
 CONNECTED = frozenset({"B", "C", "D"})
 
 

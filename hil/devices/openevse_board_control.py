@@ -177,6 +177,7 @@ class ChargeControl:
         if self.state in {State.A, State.B, State.C, State.SLEEPING}:
             self._watch_protection()
         self._watch_relay()
+        self._watch_sleep()
         self.pilot.look()
         self._plan_limits()
         if self.state is State.OVER_TEMPERATURE and self.pilot.state is State.A:
@@ -207,6 +208,11 @@ class ChargeControl:
         if "over_current_pause" not in self._timers:
             delay_s = rising_s + self._time.over_current_s
             self._timers.keep("over_current", over, delay_s, self._over_current)
+
+    def _watch_sleep(self) -> None:
+        """In sleep the firmware compares each reading with the border of C and does not debounce it."""
+        let_go = self.state is State.SLEEPING and self.relay_driven and self.pilot.is_above_c
+        self._timers.keep("let_go", let_go, self._time.sleep_let_go_s, self._open_relay)
 
     def _watch_relay(self) -> None:
         welded = self._world.live and not self.relay_driven and not self._off(Setting.STUCK_RELAY_OFF)

@@ -52,6 +52,11 @@ class BoardPilot:
             self._pending = seen
             self._timers.after("debounce", self._reaction_s(seen), lambda: self._confirm(seen))
 
+    @property
+    def is_above_c(self) -> bool:
+        """True while the level shows that the car has let go: higher than state C."""
+        return self._world.pilot_voltage_v[0] >= BORDERS_V[1][0]
+
     def _confirm(self, seen: State) -> None:
         before, self.state = self.state, seen
         self._became(before, seen)

@@ -106,6 +106,8 @@ class Timing:
     """Not measured: as for B; debounce only, the relay follows after the self test."""
     b_to_relay_s: float = 1.33
     sleep_open_s: float = 3.08
+    sleep_let_go_s: float = 0.026
+    """Not measured: from the EV leaving C in sleep, looked at once in a pass like the ground (open_evse, `Update`)."""
     disable_open_s: float = 0.0002
     ground_s: float = 0.026
     over_current_s: float = 11.57
