@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from hal.codecs.recording import Direction
-from hil.device_line import DeviceLine
+from hil.device_line import Device
 from hil.lines.clients import Clients, hang_up, known_client
 from hil.lines.tap import Tap, no_tap
 
@@ -15,7 +15,7 @@ READ_SIZE = 4096
 class TcpLine:
     """Serves one device to one or more clients; replies go to the client that spoke last."""
 
-    def __init__(self, line: DeviceLine, tap: Tap = no_tap) -> None:
+    def __init__(self, line: Device, tap: Tap = no_tap) -> None:
         self._tap = tap
         self._line = line
         self._server: asyncio.Server | None = None

@@ -1,0 +1,159 @@
+"""`pilotline-bench replay`: plays the device side of a recording to an agent (runner: owns lines and clock)."""
+
+import argparse
+import asyncio
+import json
+import signal
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hal.codecs.recording import Recording, RecordingError, read_recording
+from hil.command_line import DONE, FAILED, WRONG_USAGE, complain
+from hil.lines.pty_line import PtyLine
+from hil.lines.tcp_line import TcpLine
+from hil.replay_script import LineScript, Script
+
+COMMAND = "pilotline-bench replay"
+STEP_S = 0.005
+PATIENCE_S = 10.0
+"""So long, in recorded time, the clock waits for what the agent has to set; then it goes on without."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="a recording of `serve --record` or of the agent")
+    parser.add_argument("--dir", type=Path, default=Path("bench"), help="where the lines are linked")
+    parser.add_argument("--speed", type=float, default=1.0, metavar="N", help="N times as fast (default 1)")
+    parser.add_argument(
+        "--once", action="store_true", help="end when all is played; without it, answer on until SIGTERM"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Replay a file; gives the exit code, 1 if something could not be matched."""
+    if not args.speed > 0:
+        return complain(COMMAND, f"--speed takes a number above 0, not {args.speed:g}", WRONG_USAGE)
+    try:
+        with args.file.open(encoding="utf-8") as file:
+            recording = read_recording(file)
+        return asyncio.run(_replay(recording, args))
+    except RecordingError as error:
+        return complain(COMMAND, f"{args.file}: {error}", FAILED)
+    except (OSError, ValueError) as error:
+        return complain(COMMAND, str(error), FAILED)
+
+
+async def _replay(recording: Recording, args: argparse.Namespace) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    replay = Replay(recording, args.dir.resolve(), args.speed)
+    try:
+        print(json.dumps(await replay.open()), flush=True)
+        ended = asyncio.ensure_future(stop.wait())
+        played = asyncio.ensure_future(replay.play())
+        await asyncio.wait({ended, played}, return_when=asyncio.FIRST_COMPLETED)
+        played.cancel()
+        complaints = replay.script.complaints()
+        print(json.dumps({"played": not stop.is_set(), "unmatched": complaints}), flush=True)
+        if not args.once:
+            await ended
+        ended.cancel()
+    finally:
+        await replay.close()
+    return FAILED if complaints else DONE
+
+
+class Replay:
+    """The lines of a recording, answering an agent."""
+
+    def __init__(self, recording: Recording, directory: Path, speed: float = 1.0) -> None:
+        """Raises: ValueError for what cannot be replayed."""
+        if recording.masked:
+            raise ValueError("the readers of this recording are masked; record with --record-tokens to replay it")
+        self.script = Script(recording)
+        self._recording = recording
+        self._directory = directory
+        self._speed = speed
+        self._now = self.script.start
+        self._asked = asyncio.Event()
+        self._ptys: list[PtyLine] = []
+        self._tcp: list[TcpLine] = []
+        self._devices: dict[str, _Device] = {}
+
+    async def open(self) -> dict[str, Any]:
+        """Open every line; gives where each is. Raises: OSError."""
+        places: dict[str, Any] = {}
+        for name, script in self.script.lines.items():
+            device = self._devices[name] = _Device(script, lambda: self._now, self._asked.set, self._speed)
+            if (port := self._recording.lines[name].get("tcp_port")) is not None:
+                tcp = TcpLine(device)
+                await tcp.open(int(port))
+                self._tcp.append(tcp)
+                places[name] = tcp.port
+                continue
+            pty = PtyLine(self._directory / name, device.receive)
+            device.output = pty.write
+            pty.open()
+            self._ptys.append(pty)
+            places[name] = str(self._directory / name)
+        return {"ready": True, "lines": places}
+
+    async def play(self) -> None:
+        """Let the recorded time run, from the agent's first word to the last entry."""
+        await self._asked.wait()
+        loop = asyncio.get_running_loop()
+        before_s, waited_s = loop.time(), 0.0
+        while self._now < self.script.end:
+            await asyncio.sleep(STEP_S)
+            step = (loop.time() - before_s) * self._speed
+            before_s = loop.time()
+            gate = self.script.gate()
+            until = self._now + step if gate is None else min(self._now + step, max(self._now, gate.t))
+            waited_s = waited_s + step if until <= self._now else 0.0
+            if gate is not None and waited_s > PATIENCE_S:
+                self.script.give_up(gate)
+            for device in self._devices.values():
+                device.speak(self._now, until)
+            self._now = until
+
+    async def close(self) -> None:
+        """Take every line away."""
+        for pty in self._ptys:
+            pty.close()
+        for tcp in self._tcp:
+            await tcp.close()
+
+
+class _Device:
+    """What answers on one line."""
+
+    def __init__(self, script: LineScript, now: Callable[[], float], asked: Callable[[], None], speed: float) -> None:
+        self.output: Callable[[bytes], None] = lambda _data: None
+        self._script = script
+        self._now = now
+        self._asked = asked
+        self._speed = speed
+        self._buffer = bytearray()
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes of the agent and answer as the device did."""
+        self._asked()
+        self._buffer += data
+        protocol = self._script.protocol
+        for frame in protocol.split(self._buffer):
+            request = protocol.request(frame)
+            exchange = self._script.answer(request, self._now())
+            for delay_s, said in exchange.answer if exchange is not None else ():
+                send = partial(self._send, protocol.fit(said, request))
+                asyncio.get_running_loop().call_later(delay_s / self._speed, send)
+
+    def speak(self, after: float, until: float) -> None:
+        """Say what the device said by itself in this time."""
+        for said in self._script.said_between(after, until):
+            self.output(said)
+
+    def _send(self, data: bytes) -> None:
+        self.output(data)
