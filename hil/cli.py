@@ -20,6 +20,7 @@ KNOWN_BOARDS = ("rapi", "safety", "modbus")
 KNOWN_READERS = ("line", "pn532")
 LAZY_COMMANDS = {
     "csms": ("hil.csms.cli", "serve the bench CSMS"),
+    "watch": ("hil.watch", "show the bench on a terminal, live"),
     "replay": ("hil.replay", "play the device side of a recording to an agent"),
     "demo": ("hil.demo", "play one charging session with separate processes"),
 }

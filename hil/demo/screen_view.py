@@ -6,7 +6,6 @@ from collections import deque
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -15,14 +14,12 @@ from hil.demo.observed import Frame, Json
 from hil.demo.receipt import Receipt
 from hil.demo.receipt_rows import receipt_rows, verdict
 from hil.demo.view import Programme, Step
+from hil.terminal import PILOT_STYLES, contactor_text, gauge
 
-FULL_SCALE_A = 32
-BAR_WIDTH = 16
 MAX_MESSAGES = 16
 MIN_MESSAGES = 3
 FRAME_ROWS = 6
 """Borders of the panels, and the line below them."""
-PILOT_STYLES = {"A": "dim", "B": "yellow", "C": "bold green", "D": "bold green", "E": "bold red", "F": "bold red"}
 
 
 class ScreenView:
@@ -109,9 +106,9 @@ class ScreenView:
         table.add_column(style="dim", no_wrap=True)
         table.add_column(no_wrap=True)
         table.add_row("pilot", Text(f"{seen.pilot_state}  {meaning}", PILOT_STYLES.get(seen.pilot_state, "")))
-        table.add_row("contactor", Text("closed", "bold green") if seen.contactor_closed else Text("open", "dim"))
-        table.add_row("offered", _gauge(seen.offered_a or 0.0, "blue"))
-        table.add_row("drawn", _gauge(seen.current_a, "green"))
+        table.add_row("contactor", contactor_text(closed=seen.contactor_closed))
+        table.add_row("offered", gauge(seen.offered_a or 0.0, "blue"))
+        table.add_row("drawn", gauge(seen.current_a, "green"))
         table.add_row("power", f"{seen.power_w / 1000:.2f} kW")
         table.add_row("energy", Text(f"{seen.delivered_wh:.1f} Wh", "bold"))
         table.add_row("meter", f"{seen.register_wh:.1f} Wh")
@@ -136,14 +133,3 @@ def _step_row(step: Step) -> tuple[Text, Text, str]:
     if step.failed:
         return Text("✗", "bold red"), Text(step.title, "bold red"), ""
     return Text("✓", "bold green"), Text(step.title), f"{step.ended_s - step.began_s:.1f} s"
-
-
-def _gauge(current_a: float, style: str) -> Table:
-    gauge = Table.grid(padding=(0, 1))
-    gauge.add_row(
-        ProgressBar(
-            total=FULL_SCALE_A, completed=current_a, width=BAR_WIDTH, complete_style=style, finished_style=style
-        ),
-        f"{current_a:4.1f} A",
-    )
-    return gauge
