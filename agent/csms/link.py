@@ -29,7 +29,7 @@ from agent.csms.rpc import Call, FrameError
 from agent.csms.schemas import Schemas
 from agent.csms.settings import LinkTiming
 from agent.csms.work import Work
-from hal.cancelling import end_if_cancelled, until_failure
+from hal.together import together
 
 if TYPE_CHECKING:
     from agent.csms.wire import Wire
@@ -140,16 +140,11 @@ class CsmsLink:
         self._begin(adapter, wire)
         reason = ""
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._receive(wire, answerer))
-                group.create_task(self._register(adapter))
-                group.create_task(self._until_dead())
-                await until_failure()
-        except* LinkLostError as lost:
-            reason = str(lost.exceptions[0])
+            await together(self._receive(wire, answerer), self._register(adapter), self._until_dead())
+        except LinkLostError as lost:
+            reason = str(lost)
         finally:
             self._end()
-        end_if_cancelled()
         return reason
 
     def _begin(self, adapter: Adapter, wire: "Wire") -> None:

@@ -18,7 +18,6 @@ from dataclasses import field
 from typing import Final
 
 from hal.api import HalError, PortError
-from hal.cancelling import end_if_cancelled, until_failure
 from hal.codecs.infypower import (
     CONTROLLER,
     DATA_SIZE,
@@ -40,6 +39,7 @@ from hal.power_module import (
     PowerModuleEvent,
     PowerModuleLost,
 )
+from hal.together import together
 from hal.transports.can_line import CanFilter, CanFrame, CanLine
 from hal.value import dataclass
 
@@ -145,15 +145,11 @@ class InfypowerModules:
             try:
                 await self._line.open()
                 retry_s = _FIRST_RETRY_S
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self._receive())
-                    group.create_task(self._keep_polling())
-                    await until_failure()
-            except* HalError as errors:
-                self._note_line(str(errors.exceptions[0]))
+                await together(self._receive(), self._keep_polling())
+            except HalError as error:
+                self._note_line(str(error))
             finally:
                 self._line.close()
-            end_if_cancelled()
             self._beat_s = _now_s()
             self._judge_silence(self._beat_s)
             await asyncio.sleep(retry_s)

@@ -38,7 +38,6 @@ from hal.api import (
     PortError,
     StopButtonPressed,
 )
-from hal.cancelling import end_if_cancelled, until_failure
 from hal.codecs.rapi import BoardBooted, ButtonPressed, Report, StateReported
 from hal.codecs.rapi_values import (
     MAX_HEARTBEAT_INTERVAL_S,
@@ -52,6 +51,7 @@ from hal.drivers.openevse_identity import identify
 from hal.drivers.openevse_link import OpenEvseLink
 from hal.drivers.openevse_plan import Command
 from hal.drivers.openevse_steering import Settings, Steering
+from hal.together import together
 from hal.transports.port import Port
 
 logger = logging.getLogger(__name__)
@@ -155,11 +155,10 @@ class OpenEvseBoard:
             self._beat_s = _now_s()
             try:
                 await self._talk()
-            except* HalError as errors:
-                self._lose(str(errors.exceptions[0]))
+            except HalError as error:
+                self._lose(str(error))
             finally:
                 self._link.close()
-            end_if_cancelled()
             await asyncio.sleep(self._retry_s)
             self._retry_s = min(self._retry_s * 2, _LONGEST_RETRY_S)
 
@@ -167,10 +166,7 @@ class OpenEvseBoard:
         await self._link.open()
         if self._steering.wanted.opening:
             self._order_open()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._link.receive())
-            group.create_task(self._work())
-            await until_failure()
+        await together(self._link.receive(), self._work())
 
     async def _work(self) -> None:
         self._misses = 0

@@ -34,12 +34,12 @@ from hal.api import (
     PilotState,
     PortError,
 )
-from hal.cancelling import end_if_cancelled, until_failure
 from hal.codecs.pilot_duty import MIN_CURRENT_A
 from hal.codecs.safety_frame import SafetyFrame
 from hal.codecs.safety_values import ChargeState, Com, ErrorMessage, FirmwareVersion, Inquiry, Temperatures
 from hal.drivers.safety_line import SafetyLine
 from hal.drivers.safety_steering import SafetySettings, SafetySteering
+from hal.together import together
 
 logger = logging.getLogger(__name__)
 
@@ -118,11 +118,10 @@ class SafetyBoard:
             self._beat_s = _now_s()
             try:
                 await self._talk()
-            except* HalError as errors:
-                self._note_line(str(errors.exceptions[0]))
+            except HalError as error:
+                self._note_line(str(error))
             finally:
                 self._line.close()
-            end_if_cancelled()
             self._check_silence(_now_s())
             await asyncio.sleep(self._retry_s)
             self._retry_s = min(self._retry_s * 2, _LONGEST_RETRY_S)
@@ -132,10 +131,7 @@ class SafetyBoard:
     async def _talk(self) -> None:
         await self._line.open()
         self._first_report.clear()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._receive())
-            group.create_task(self._keep_sending())
-            await until_failure()
+        await together(self._receive(), self._keep_sending())
 
     async def _receive(self) -> None:
         while True:
