@@ -73,7 +73,8 @@ class OpenEvseState:
         """
         connected = VFlags.EV_CONNECTED in vflags
         self.elapsed_s = plug_in_elapsed_s(self.elapsed_s, vflags)
-        self._keep_fault(self._fault(evse, connected=connected), f"board state {evse:02X}")
+        shown = evse if evse.is_fault else pilot
+        self._keep_fault(self._fault(evse, pilot, connected=connected), f"board state {shown:02X}")
         events: list[BoardEvent] = []
         state = _pilot_state(evse, pilot, connected=connected, short=self.fault is Fault.PILOT)
         if state is not None and state is not self.pilot:
@@ -100,11 +101,13 @@ class OpenEvseState:
             if state == post_code:
                 self._keep_fault(fault, f"power-on self-test {post_code:02X}")
 
-    def _fault(self, evse: EvseState, *, connected: bool) -> Fault | None:
+    def _fault(self, evse: EvseState, pilot: EvseState, *, connected: bool) -> Fault | None:
+        # Trap 7: a short of pilot to PE is reported as 04 in A; RAPI has no state E. Asleep, the pilot field alone is.
+        nobody_plugged = self.pilot in {PilotState.A, PilotState.E} or (self.pilot is None and not connected)
         if evse is EvseState.VENTILATION_REQUIRED:
-            # Trap 7: a short of pilot to PE is reported as 04 in A; RAPI has no state E.
-            nobody_plugged = self.pilot in {PilotState.A, PilotState.E} or (self.pilot is None and not connected)
             return Fault.PILOT if nobody_plugged else Fault.VENTILATION_REQUIRED
+        if evse is EvseState.SLEEPING and pilot is EvseState.VENTILATION_REQUIRED and nobody_plugged:
+            return Fault.PILOT
         if evse.is_fault:
             return _FAULTS[evse]
         if evse in _HEALTHY:
