@@ -10,8 +10,11 @@ from hal.value import dataclass
 class SequenceValues:
     """Configured times of the pilot sequences. Source: facts: iec61851_facts, Timing."""
 
-    duty_interval_s: float = 5.0
-    """The duty cycle changes at most once in this time (IEC 61851-1 Table A.6, sequences 5 and 6)."""
+    duty_interval_s: float = 5.5
+    """The duty cycle changes at most once in 5 s (IEC 61851-1 Table A.6, sequences 5 and 6).
+
+    Half a second more, since a change may reach the pilot that much sooner than the one before it did.
+    """
     x1_grace_s: float = 6.0
     """How long an EV may stay in C without an offer (sequence 10.2)."""
     wakes_up: bool = True

@@ -98,7 +98,7 @@ def test_a_lower_offer_waits_its_five_seconds_and_is_not_taken_for_confirmed_bef
             wrapped.offer_current(10.0)
             board.emit(OfferConfirmed(6.0, now_s()))
             await asyncio.sleep(9.0)
-            assert since(start_s, board.offers) == [(0.0, 16.0), (5.0, 10.0)]
+            assert since(start_s, board.offers) == [(0.0, 16.0), (5.5, 10.0)]
             confirmed = [event.offered_current_a for event in events if isinstance(event, OfferConfirmed)]
             assert confirmed == [16.0, 10.0]
 
@@ -211,7 +211,7 @@ def test_a_board_that_does_the_sequences_itself_is_only_paced() -> None:
         wrapped.offer_current(16.0)
         wrapped.offer_current(10.0)
         await asyncio.sleep(600.0)
-        assert since(start_s, board.offers) == [(0.0, 16.0), (5.0, 10.0)]
+        assert since(start_s, board.offers) == [(0.0, 16.0), (5.5, 10.0)]
         assert wrapped.capabilities is board.capabilities
         assert wrapped.last_beat_s == board.last_beat_s
         task.cancel()
@@ -263,7 +263,7 @@ def test_a_lowering_that_waits_its_turn_keeps_the_others_waiting_too() -> None:
             assert rig.boards[2].offered_a == 0.0
             await _watched(rig, 32.0, lambda: None, 20.0)
             lowered_s = next(at_s for at_s, offered_a in rig.boards[1].offers if offered_a == 16.0)
-            assert lowered_s - raised_s == pytest.approx(5.0)
+            assert lowered_s - raised_s == pytest.approx(5.5)
             assert rig.boards[2].offered_a == 16.0
             assert rig.boards[2].offers[-1][0] > lowered_s
 
