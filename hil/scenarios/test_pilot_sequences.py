@@ -63,7 +63,11 @@ async def test_the_station_pauses_and_the_car_obeys(rig: Rig) -> None:
 
 @scenario("CP-08", title="The station pauses, the EV stays in C", limit="power off after 6.0 to 6.5 s")
 async def test_the_station_pauses_and_the_car_stays(rig: Rig) -> None:
-    """Stopped by the back-end, as CP-07. A Modbus controller does not tell that it opened before the EV leaves C."""
+    """Stopped by the back-end, as CP-07.
+
+    A Modbus controller does not tell that it opened before the EV leaves C. An OpenEVSE tells it at the next poll, when
+    the meter may show no load any more, so that the log may lack the load.
+    """
     await rig.charging(stubborn=True)
     steady_t = await asked_to_pause(rig)
     opened = await rig.seen("contactor", closed=False, since=steady_t, within_s=LONGEST_S)
@@ -73,7 +77,7 @@ async def test_the_station_pauses_and_the_car_stays(rig: Rig) -> None:
     await rig.csms.ended(since=steady_t)
     if rig.board == "modbus":
         await rig.csms.fault("contactor_unconfirmed", since=steady_t)
-    else:
+    elif rig.board == "safety":
         assert any("openings_under_load=1" in line for line in rig.agent.log), "logged as such"
 
 
