@@ -3,6 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LABGRID := .venv-labgrid/.ready
 OCPP ?= 2.0.1
 KEEP ?=
 BENCH ?=
@@ -11,7 +12,7 @@ HIL += -n 4 --dist loadgroup --junitxml build/hil/junit.xml
 HIL_REPORT := python -m hil.report build/hil/results build/hil/report.html
 NOT_BUILT := deb image boot-test boot-test-long pics
 
-.PHONY: help venv check format test test-slow browser test-browser demo bench hil hil-quick schema diagram lock clean $(NOT_BUILT)
+.PHONY: help venv check format test test-slow browser test-browser labgrid-venv test-labgrid demo bench hil hil-quick schema diagram lock clean $(NOT_BUILT)
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -37,7 +38,16 @@ test-browser: $(READY) browser ## look at the report of the bench with a real br
 	$(BIN)/pytest -m browser
 
 test-slow: $(READY) ## tests that take minutes: kills, long random sequences
-	$(BIN)/pytest -n 6 --dist worksteal -m slow
+	$(BIN)/pytest -n 6 --dist worksteal -m "slow and not labgrid"
+
+labgrid-venv: $(LABGRID) ## create .venv-labgrid: labgrid apart, since its fork of pyserial would overwrite ours
+
+$(LABGRID): requirements/labgrid.txt packaging/make-labgrid-venv
+	@sh packaging/make-labgrid-venv .venv-labgrid && touch $(LABGRID)
+
+test-labgrid: $(READY) $(LABGRID) ## a bench that a real labgrid lends; installs Debian's ser2net if there is none (as root)
+	@[ -x /usr/sbin/ser2net ] || { [ "$$(id -u)" = 0 ] || { echo "make test-labgrid: install ser2net, or call me as root" >&2; exit 1; }; apt-get update && apt-get install -y --no-install-recommends ser2net; }
+	$(BIN)/pytest -n 2 -m labgrid
 
 demo: $(READY) ## one charging session, live; OCPP=1.6 or 2.0.1; KEEP=1 leaves it running
 	$(BIN)/pilotline-bench demo --ocpp $(OCPP) $(if $(KEEP),--keep)
@@ -61,7 +71,7 @@ lock: $(READY) ## resolve the dependencies anew into requirements/
 	sh packaging/lock $(BIN)
 
 clean: ## remove .venv and all caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist *.egg-info
+	rm -rf $(VENV) .venv-labgrid .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist *.egg-info
 
 $(NOT_BUILT):
 	@echo "make $@: not built; README.md says what this version can do." >&2; exit 1

@@ -1,9 +1,10 @@
-"""A relay card on a pseudo-terminal: coils remember, an input shows what the test wires to it."""
+"""A relay card on a pseudo-terminal, and by Modbus TCP: coils remember, an input shows what the test wires to it."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from pymodbus.framer import FramerRTU
+from pymodbus.framer import FramerBase, FramerRTU, FramerSocket
 from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
 from pymodbus.pdu.bit_message import ReadDiscreteInputsResponse, WriteSingleCoilResponse
 
@@ -33,14 +34,34 @@ class SimulatedRelayCard:
     def close(self) -> None:
         self._line.close()
 
+    async def serve(self) -> tuple[asyncio.Server, int]:
+        """Let it be reached by Modbus TCP as well; gives the port."""
+        server = await asyncio.start_server(self._talk, "127.0.0.1", 0)
+        return server, server.sockets[0].getsockname()[1]
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        framer, unused = FramerSocket(DecodePDU(is_server=True)), b""
+        try:
+            while data := await reader.read(256):
+                unused, reply = self._replied(framer, unused + data)
+                writer.write(reply)
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
     def _receive(self, data: bytes) -> None:
-        self._buffer += data
-        used, unit, transaction_id, frame = self._framer.decode(self._buffer)
-        self._buffer = self._buffer[used:]
-        if frame and (request := self._framer.decoder.decode(frame)) is not None and not self.muted:
+        self._buffer, reply = self._replied(self._framer, self._buffer + data)
+        self._line.write(reply)
+
+    def _replied(self, framer: FramerBase, received: bytes) -> tuple[bytes, bytes]:
+        used, unit, transaction_id, frame = framer.decode(received)
+        reply = b""
+        if frame and (request := framer.decoder.decode(frame)) is not None and not self.muted:
             response = self._answer(request)
             response.dev_id, response.transaction_id = unit, transaction_id
-            self._line.write(self._framer.buildFrame(response))
+            reply = framer.buildFrame(response)
+        return received[used:], reply
 
     def _answer(self, request: ModbusPDU) -> ModbusPDU:
         if request.address + max(request.count, 1) > COILS:

@@ -52,6 +52,7 @@ class Hardware:
 
     def __init__(self, socket: Path) -> None:
         self.closed = False
+        self.times_closed = 0
         self.control = ControlClient("bench", socket, self._take)
         self._orders: asyncio.Queue[tuple[str, Json]] = asyncio.Queue()
 
@@ -74,10 +75,11 @@ class Hardware:
     def _take(self, event: Json) -> None:
         if event["event"] == "contactor":
             self.closed = event["closed"]
+            self.times_closed += self.closed
 
 
 @asynccontextmanager
-async def hardware(directory: Path) -> AsyncIterator[None]:
+async def hardware(directory: Path) -> AsyncIterator[tuple[Hardware, SimulatedRelayCard]]:
     words = ["hil.cli", "serve", "--dir", str(directory / "lines"), "--control", str(directory / "b.sock")]
     bench = ChildProcess("bench", words, directory / "bench.log")
     await bench.start_until_ready()
@@ -91,7 +93,7 @@ async def hardware(directory: Path) -> AsyncIterator[None]:
             add(behind.control.run())
             await behind.control.ask("subscribe")
             add(behind.obey())
-            yield
+            yield behind, card
     finally:
         behind.control.close()
         card.close()
