@@ -6,6 +6,7 @@ reads are lost once the line's buffer is full, as on a wire.
 
 import asyncio
 import os
+import termios
 import tty
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +16,10 @@ from hal.codecs.recording import Direction
 from hil.lines.tap import Tap, no_tap
 
 READ_SIZE = 4096
+INPUT_SPEED, OUTPUT_SPEED = 4, 5
+"""Places in what `termios.tcgetattr` gives."""
+RESTING_SPEED = termios.B50
+"""No device of the bench runs at it."""
 
 
 class PtyLine:
@@ -68,5 +73,15 @@ class PtyLine:
         except BlockingIOError:
             return
         if data:
+            self._rest()
             self.tap(Direction.TO_DEVICE, data)
             self._receive(data)
+
+    def _rest(self) -> None:
+        """Put the speed back, which means nothing to a pseudo-terminal."""
+        if self._far is None:
+            return
+        attributes = termios.tcgetattr(self._far)
+        if attributes[OUTPUT_SPEED] != RESTING_SPEED:
+            attributes[INPUT_SPEED] = attributes[OUTPUT_SPEED] = RESTING_SPEED
+            termios.tcsetattr(self._far, termios.TCSANOW, attributes)

@@ -9,9 +9,9 @@ from hil.scenarios.test_own_sessions import BOOT_S, UNTOUCHED_S, current_flows
 
 DARK_S = 8.0
 """Longer than a board's own reset takes."""
-READOPTED_S = 20.0
 RESTART_S = 15.0
-RESET_S = 10.0
+DISABLED_S = 2.0
+"""One reply timeout of 1.5 s, and the order."""
 
 
 @scenario(
@@ -45,10 +45,15 @@ async def test_an_agent_killed_twice_goes_on_with_one_session(rig: Rig) -> None:
 @scenario(
     "OWN-28",
     title="The supply is cut under load and comes back, the car stays",
-    limit="ends with PowerLoss; no power before somebody shows a card",
+    boards=("rapi", "modbus"),
+    limit="ends with PowerLoss; no power before somebody shows a card; OpenEVSE: off again within 2 s (ours)",
 )
 async def test_a_power_cut_ends_the_session_and_the_car_may_start_again(rig: Rig) -> None:
-    """Lessons 8, 15 and 39: register and reason are right, and a car that sits in C at once is no fault."""
+    """Lessons 8, 15 and 39: register and reason are right, and a car that sits in C at once is no fault.
+
+    A safety controller keeps nothing that darkness would take, so that a dark one and a line that was cut look alike;
+    there the session goes on (OWN-34). An OpenEVSE starts up enabled and closes by itself: it must be opened at once.
+    """
     await rig.charging()
     await asyncio.sleep(2)
     cut_t = await rig.power.cut()
@@ -56,7 +61,13 @@ async def test_a_power_cut_ends_the_session_and_the_car_may_start_again(rig: Rig
     powered_t = await rig.power.on()
     ended = await rig.csms.ended(since=cut_t, within_s=BOOT_S)
     assert ended["stop_reason"] == "PowerLoss"
-    await rig.never("contactor", closed=True, since=powered_t, for_s=UNTOUCHED_S)
+    await asyncio.sleep(UNTOUCHED_S)
+    closings = rig.events("contactor", since=powered_t, closed=True)
+    assert not closings or rig.board == "rapi", "no power before somebody shows a card"
+    for closing in closings:
+        again = await rig.seen("contactor", since=closing["t"], closed=False)
+        rig.measure_span("on by itself", closing["t"], again["t"], DISABLED_S, "ours; OpenEVSE starts up enabled")
+    assert len(closings) <= 1, "once, before its host has reached it"
     await rig.authorized(token=OTHER_CARD)
     await current_flows(rig, within_s=BOOT_S)
     await rig.car.plug_out()

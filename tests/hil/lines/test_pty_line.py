@@ -4,6 +4,7 @@ import select
 from pathlib import Path
 
 import pytest
+import serial
 
 from hil.lines.pty_line import PtyLine
 
@@ -62,3 +63,15 @@ async def test_bytes_that_nobody_reads_are_lost_and_block_nothing(tmp_path: Path
 def _read_now(descriptor: int) -> bytes:
     ready, _, _ = select.select([descriptor], [], [], 0)
     return os.read(descriptor, 4096) if ready else b""
+
+
+async def test_a_line_with_parity_can_be_opened_again_after_whoever_had_it_died(tmp_path: Path) -> None:
+    heard = asyncio.Event()
+    line = PtyLine(tmp_path / "board", lambda _data: heard.set())
+    line.open()
+    for _ in range(2):
+        heard.clear()
+        with serial.Serial(str(tmp_path / "board"), baudrate=19_200, parity="E") as far:
+            far.write(b"\x01")
+            await asyncio.wait_for(heard.wait(), 5)
+    line.close()
