@@ -81,7 +81,7 @@ class SessionContext:
 
     @property
     def public_state(self) -> SessionState:
-        """The state as published: CHARGING only once the contactor is closed; a board that cannot even start is a fault."""
+        """The state as published: CHARGING only once the contactor is closed; a board that cannot start is a fault."""
         if self.state is SessionState.UNKNOWN and self.is_blocked():
             return SessionState.FAULTED
         if self.state is SessionState.CHARGING and not self.contactor_closed:

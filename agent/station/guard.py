@@ -14,7 +14,7 @@ from agent.domain.fault_latch import FaultLatch
 from agent.domain.fault_reports import FaultReports
 from agent.domain.meter_supervision import MeterSupervision, SupervisionLimits
 from agent.domain.temperature_derating import DeratingSteps, TemperatureDerating
-from hal.api import BoardCapabilities, BoardEvent, CableDetected, TemperatureMeasured
+from hal.api import BoardCapabilities, BoardEvent, CableDetected, Fault, TemperatureMeasured
 from hal.value import dataclass
 
 _WATCHED: Final = frozenset(
@@ -31,6 +31,8 @@ _WATCHED: Final = frozenset(
     }
 )
 """All others pass as they are: the way of a command is short."""
+STARTING_S: Final = 10.0
+"""A board that starts up with Linux may need so long to answer (OpenEVSE: 2.6 s, and a retry of its driver)."""
 _SAME_A: Final = 0.1
 """Offers are rounded down to this."""
 
@@ -71,6 +73,10 @@ class Guard:
         self._latch = FaultLatch(memory.faults)
         self._supervision = MeterSupervision(settings.phases, settings.supervision)
         self._derating = TemperatureDerating(settings.temperature)
+        self._started_s: float | None = None
+        self._has_answered = False
+        self._silence: ev.FaultAppeared | None = None
+        """Held back while the board may still be starting."""
         self._cable_a: float | None = None
         self._fixed = [OwnLimit(0.0, "installation")]
         self._min_current_a = 0.0
@@ -99,7 +105,14 @@ class Guard:
                 closed = isinstance(event, ev.PowerTurnedOn)
                 self.care.moved(closed=closed, at_s=now_s)
                 self._supervision.contactor(closed=closed, at_s=now_s)
+            case ev.FaultAppeared(Fault.BOARD_SILENT) if self._is_starting(now_s):
+                self._silence = event
+                return ()
+            case ev.FaultDisappeared(Fault.BOARD_SILENT) if self._silence is not None:
+                self._silence = None
+                return ()
             case ev.BoardAnswered(contactor_closed=found):
+                self._has_answered, self._silence = True, None
                 self.care.found(closed=found)
                 self._supervision.contactor(closed=found, at_s=now_s)
             case ev.BoardWasReset():
@@ -122,7 +135,12 @@ class Guard:
 
     def waited(self, now_s: float) -> tuple[ev.Event, ...]:
         """Let time count for what has stood for a while; to be asked about once a second."""
-        return self._latched(self._derating.measured({}, now_s))
+        if self._started_s is None:
+            self._started_s = now_s
+        silence: tuple[ev.Event, ...] = ()
+        if self._silence is not None and not self._is_starting(now_s):
+            silence, self._silence = (self._silence,), None
+        return self._latched((*silence, *self._derating.measured({}, now_s)))
 
     def offered(self, current_a: float, now_s: float) -> None:
         """The board is told this offer, A."""
@@ -141,6 +159,9 @@ class Guard:
     def who_limits(self, offered_current_a: float) -> str:
         """Name what keeps the offer at this current."""
         return self.limit.by if offered_current_a > self.limit.current_a - _SAME_A else "supply"
+
+    def _is_starting(self, now_s: float) -> bool:
+        return not self._has_answered and (self._started_s is None or now_s < self._started_s + STARTING_S)
 
     def _latched(self, events: tuple[ev.Event, ...]) -> tuple[ev.Event, ...]:
         return tuple(passed for event in events for passed in self._latch.passed(event))

@@ -13,6 +13,7 @@ from agent.domain.session_state import SessionState
 from agent.domain.vocabulary import IdToken, ReadingContext, StoppedReason, TriggerReason
 from agent.station.commands import UnlockOutcome
 from agent.station.driver_panel import REFUSAL_SHOWN_S
+from agent.station.guard import STARTING_S
 from agent.station.sampling import TRIGGERED, SampleIntervals
 from hal.api import BoardLost, Fault, FaultRaised, ForbidReason, PilotState
 from hil.virtual_time import run_virtual
@@ -215,7 +216,9 @@ def test_nothing_is_published_before_the_board_has_answered() -> None:
 def test_a_board_that_cannot_even_start_is_published_as_a_fault() -> None:
     async def story(rig: EvseRig) -> None:
         rig.boards[1].emit(FaultRaised(Fault.BOARD_SILENT, "no answer", now_s()))
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(STARTING_S - 1)
+        assert not rig.house.statuses, "it may still be starting"
+        await asyncio.sleep(2)
         assert rig.evses[1].session.state is SessionState.UNKNOWN
         status = rig.house.statuses[-1]
         assert (status.state, status.fault) == (SessionState.FAULTED, Fault.BOARD_SILENT)
