@@ -45,7 +45,7 @@ from hal.value import dataclass
 logger = logging.getLogger(__name__)
 
 DEFAULT_POLL_INTERVAL_S: Final = 0.25
-SILENCE_UNTIL_LOST_S: Final = 2.5
+SILENCE_UNTIL_LOST_S: Final = 5.0
 _SLOW_INTERVAL_S: Final = 2.0
 _FIRST_RETRY_S: Final = 0.1
 _LONGEST_RETRY_S: Final = 1.0

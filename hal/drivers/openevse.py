@@ -114,7 +114,8 @@ class OpenEvseBoard:
         self._lease_timer: asyncio.TimerHandle | None = None
         self._rebooted = self._restart_untold = False
         """The second: a restart that no `BoardConnected` told yet; it outlives a connection that fails in between."""
-        self._silent = self._heard = False
+        self._silent = self._silence_told = self._heard = False
+        self._silence_timer: asyncio.TimerHandle | None = None
         self._misses, self._beat_s, self._retry_s = 0, 0.0, _FIRST_RETRY_S
 
     @property
@@ -212,8 +213,7 @@ class OpenEvseBoard:
         if self._rebooted:
             return
         if self._silent:
-            self._silent = False
-            self._emit(FaultCleared(Fault.BOARD_SILENT, _now_s()))
+            self._end_silence()
         self._retry_s = _FIRST_RETRY_S
         self._restart_untold = False
         self._tell(steering.identified(identity, _now_s(), rebooted=rebooted))
@@ -286,8 +286,25 @@ class OpenEvseBoard:
         now_s = _now_s()
         # A board takes seconds to boot: before it was ever heard its silence is no news yet.
         logger.log(logging.ERROR if self._heard else logging.WARNING, "board lost reason=%s", reason)
-        self._emit(FaultRaised(Fault.BOARD_SILENT, reason, now_s))
+        told_s = self._link.last_heard_s + _SILENCE_UNTIL_LOST_S
+        if told_s <= now_s:
+            self._tell_silence(reason)
+        else:  # a cable that is put back in time is no fault
+            self._silence_timer = asyncio.get_running_loop().call_at(told_s, self._tell_silence, reason)
         self._emit(BoardLost(reason, now_s))
+
+    def _tell_silence(self, reason: str) -> None:
+        self._silence_told, self._silence_timer = True, None
+        self._emit(FaultRaised(Fault.BOARD_SILENT, reason, _now_s()))
+
+    def _end_silence(self) -> None:
+        self._silent = False
+        if self._silence_timer is not None:
+            self._silence_timer.cancel()
+            self._silence_timer = None
+        if self._silence_told:
+            self._silence_told = False
+            self._emit(FaultCleared(Fault.BOARD_SILENT, _now_s()))
 
 
 def _now_s() -> float:

@@ -56,7 +56,7 @@ class SerialPort:
             self._unsent += data
         else:
             sent = self._send(data)
-            if sent < len(data) and self._loop is not None:
+            if sent < len(data) and self._loop is not None and self._fd >= 0:  # sending may find the device gone
                 self._unsent += data[sent:]
                 self._loop.add_writer(self._fd, self._on_writable)
         if len(self._unsent) > _MAX_UNSENT_BYTES:

@@ -226,7 +226,7 @@ async def test_a_silent_controller_is_lost_once_and_found_again(kind: str) -> No
         start_s = now()
         made.board.muted = True
         lost = await made.expect(BoardLost, since=since)
-        assert lost.at_s - start_s < 4.5
+        assert 4.5 < lost.at_s - start_s < 7
         assert (await made.expect(FaultRaised, since=since)).fault is Fault.BOARD_SILENT
         await asyncio.sleep(20)
         assert sum(isinstance(event, BoardLost) for event in made.events) == 1
