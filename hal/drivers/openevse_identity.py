@@ -20,6 +20,7 @@ from hal.value import dataclass
 
 _WATT_SECONDS_PER_WH: Final = 3600
 _MILLI: Final = Decimal("0.001")
+RAPI_MAJOR: Final = "5."
 _LOOK_FOR_S: Final = 1.0
 _LOOK_AGAIN_S: Final = 0.1
 """Asked again after a report, or after this."""
@@ -30,6 +31,8 @@ class Identity:
     """What a board answered at connection."""
 
     firmware_version: str
+    protocol: str
+    """Version of RAPI that it speaks."""
     protections_off: tuple[str, ...]
     """Names of `PROTECTIONS` that are switched off."""
     max_current_a: int
@@ -39,6 +42,11 @@ class Identity:
     state: StateReply
     plug_in: PlugInCounter | None
     """None: built without an energy counter."""
+
+    @property
+    def foreign_protocol(self) -> str:
+        """What is wrong with its version of RAPI; empty for one that this driver speaks."""
+        return "" if self.protocol.startswith(RAPI_MAJOR) else f"speaks RAPI {self.protocol}, not {RAPI_MAJOR}x"
 
 
 async def identify(link: OpenEvseLink) -> Identity:
@@ -50,10 +58,11 @@ async def identify(link: OpenEvseLink) -> Identity:
     state = await _state(link)
     energy = await link.request(Verb.GET_ENERGY)
     elapsed_s = plug_in_elapsed_s(state.elapsed_s, state.vflags)
-    if not version:
+    if len(version) < 2:  # noqa: PLR2004 - firmware and protocol
         raise BadFrameError("no firmware version")
     return Identity(
         firmware_version=version[0],
+        protocol=version[1],
         protections_off=protections_off(settings.flags),
         max_current_a=min(currents.max_hardware_current_a, currents.max_configured_current_a),
         offered_current_a=settings.offered_current_a,

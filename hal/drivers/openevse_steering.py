@@ -228,7 +228,7 @@ class Steering:
             restarted=restarted,
             plug_in=identity.plug_in,
         )
-        return [BoardConnected(status, now_s), *self._changed_faults(now_s)]
+        return [*self._changed_faults(now_s), BoardConnected(status, now_s)]
 
     def heartbeat_is_ours(self, heartbeat: HeartbeatReply | None) -> bool:
         """Tell whether the board has our heartbeat settings."""
@@ -347,6 +347,7 @@ class Steering:
         """Refuse by name what must not be used; a standing refusal keeps the board from being enabled."""
         off = [name for name in identity.protections_off if name not in self.settings.allow_protection_off]
         self._faults.stand(Fault.PROTECTION_OFF, ", ".join(off))
+        self._faults.stand(Fault.BOARD_FIRMWARE, identity.foreign_protocol)
         missing = "" if identity.heartbeat is not None else "no heartbeat supervision in this firmware"
         self._faults.stand(Fault.BOARD_UNSUITABLE, missing)
 
