@@ -111,6 +111,7 @@ class LogicalTransaction:
             "ended_at": self.ended_at,
             "energy_start_wh": _text(self.energy_start_wh),
             "energy_stop_wh": _text(self.energy_stop_wh),
+            "energy_last_wh": _text(self.energy_last_wh),
             "energy_wh": _text(self.energy_wh),
             "stop_reason": self.stop_reason,
             "signed_values": [asdict(value) for value in self.signed_values],

@@ -13,8 +13,7 @@ WELD_S = 1.5
 CLOSING_S = 1.0
 FIRMWARE = "OpenEVSE's firmware looks behind its relay 1,000 ms after closing (GROUND_CHK_DELAY): recorded, not judged"
 UNTOUCHED_S = 3.0
-DARK_S = 6.0
-"""Long enough for a driver to see that its board is dark, whatever it can ask it."""
+DARK_S = 1.0
 RESTART_S = 20.0
 
 

@@ -24,6 +24,7 @@ PAUSE_S = 6.0
 RESTARTED_S = 30.0
 ADOPTED_S = 10.0
 BACK_S = 3.0
+SWITCH_ON_S = 3.0
 SETTLED_S = 3.0
 INOPERATIVE_S = 30.0
 
@@ -78,7 +79,7 @@ async def falls_back(rig: Rig, hung_t: float) -> None:
         rig.measure_span("power off by the board", hung_t, opened["t"], limit_s, "ours, LI-01: its limit + 100 ms")
     elif rig.board == "rapi":
         lowered = await rig.seen("duty", output="pwm", since=hung_t, within_s=15)
-        assert lowered["duty_percent"] == 10.0, "6 A"
+        assert 9.8 <= lowered["duty_percent"] <= 10.2, "6 A"
         limit_s = RAPI_HEARTBEAT_S + REACTION_S
         rig.measure_span("6 A by the board", hung_t, lowered["t"], limit_s, "ours, LI-01: its limit + 100 ms")
     else:
@@ -97,8 +98,8 @@ async def test_the_agent_hangs(rig: Rig) -> None:
 
     What is proved is that the agent feeds the watchdog while it works, not while it hangs, and comes back to the
     session. That systemd itself keeps its promise is not. Whether it is still the same car an OpenEVSE proves by its
-    counters, and the session goes on; the others count no plug-ins, and after more than 15 s it ends. An EVSE-WB does nothing without its host, and the agent
-    takes it only where the configuration accepts that by name.
+    counters, and the session goes on; the others count no plug-ins, and after more than 15 s it ends. An EVSE-WB does
+    nothing without its host, and the agent takes it only where the configuration accepts that by name.
     """
     if rig.plan.bench_file.board_profile == "evse_wb":
         rig.skip("an EVSE-WB does not watch its host: accepted by name, accept_host_loss")
@@ -168,16 +169,20 @@ async def test_the_board_restarts(rig: Rig) -> None:
         "power off", reset_t, opened["t"], REACTION_S, "ours: a board without its processor drives nothing"
     )
     awake = await first_sign_of_life(rig, reset_t)
+    offered = await rig.seen("duty", output="pwm", since=awake["t"], within_s=10)
+    rig.measure_span("set up and offered again", awake["t"], offered["t"], BACK_S, "ours, LI-05")
     closed = await rig.seen("contactor", closed=True, since=reset_t, within_s=20)
-    before = [event["text"] for event in rig.events("command", since=reset_t) if event["t"] <= closed["t"]]
-    assert before, "told what to offer before it closed"
-    rig.measure_span("set up and charging again", awake["t"], closed["t"], BACK_S, "ours, LI-05")
+    commands = [event["text"] for event in rig.events("command", since=reset_t) if event["t"] <= closed["t"]]
+    assert commands, "told what to offer before it closed"
+    rig.measure_span("power on again", offered["t"], closed["t"], SWITCH_ON_S, "IEC 61851-1 Table A.6, 4")
     await rig.until(lambda state: state["current_a"] > CHARGING_A, "current flows again")
     only_once(await rig.csms.transactions())
 
 
 async def first_sign_of_life(rig: Rig, since: float) -> Json:
-    """The pilot is driven again."""
+    """The board speaks, or drives the pilot: an OpenEVSE does that while it still tests itself."""
+    if rig.board == "rapi":
+        return await rig.seen("message", since=since)
     return await rig.watching.find(
         lambda: next((event for event in rig.events("duty", since=since) if event["output"] != "dark"), None),
         "the pilot is driven again",
@@ -214,7 +219,7 @@ async def test_another_firmware(rig: Rig) -> None:
     """The driver of the Modbus controllers accepts every version. The updater that would offer one is not built."""
     changed_t = await rig.faults.bring("firmware_mismatch")
     await rig.agent.start()
-    await rig.csms.fault("board_firmware" if rig.board == "safety" else "board_unsuitable", within_s=INOPERATIVE_S)
+    await rig.csms.fault("board_firmware", within_s=INOPERATIVE_S)
     await rig.csms.told("Faulted", since=changed_t)
     plugged_t = await rig.car.plug_in()
     await rig.authorized()
