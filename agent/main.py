@@ -24,6 +24,9 @@ def main() -> int:
 
         return check_command(arguments.config, bench=arguments.bench, json_output=arguments.json, further=_build)
     _log_to_stderr(arguments.log_level)
+    if arguments.record_tokens and not arguments.bench:
+        sys.stderr.write("pilotline-agent: --record-tokens is for a bench: tokens are secrets; add --bench\n")
+        return BAD_CONFIGURATION
     try:
         config = load_config(arguments.config, bench=arguments.bench)
     except ConfigError as error:
@@ -31,7 +34,7 @@ def main() -> int:
         return BAD_CONFIGURATION
     if arguments.bench:
         logger.warning("started with --bench: settings that are unsafe in the field are allowed")
-    return _run(config)
+    return _run(config, arguments.record, with_tokens=arguments.record_tokens)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,6 +43,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--check", action="store_true", help="check the configuration and exit with 0 or 2")
     parser.add_argument("--json", action="store_true", help="print the result of --check as JSON")
     parser.add_argument("--bench", action="store_true", help="allow settings that are unsafe in the field")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="record every byte on every line, readers masked")
+    parser.add_argument("--record-tokens", action="store_true", help="record what readers say as well; with --bench")
     parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     parser.add_argument("--version", action="version", version=f"pilotline-agent {VERSION}")
     return parser
@@ -61,13 +66,14 @@ def _log_to_stderr(level: str) -> None:
         logging.getLogger(library).setLevel(logging.ERROR)
 
 
-def _run(config: AgentConfig) -> int:
-    from agent.running import Outcome, run_agent  # noqa: PLC0415 - --check and --help need none of it
+def _run(config: AgentConfig, record: Path | None, *, with_tokens: bool) -> int:
+    from agent.recording import RecordOptions  # noqa: PLC0415 - --check and --help need none of it
+    from agent.running import Outcome, run_agent  # noqa: PLC0415
     from agent.store.errors import StoreError  # noqa: PLC0415
     from hal.api import HalError  # noqa: PLC0415
 
     try:
-        outcome = asyncio.run(run_agent(config))
+        outcome = asyncio.run(run_agent(config, RecordOptions(record, with_tokens) if record is not None else None))
     except (ConfigError, HalError, ValueError) as error:
         sys.stderr.write(f"pilotline-agent: {error}\n")
         return BAD_CONFIGURATION

@@ -12,7 +12,8 @@ from typing import Final
 from agent.assembly import DATABASE_NAME, Agent, Surfaces
 from agent.clock import StationClock
 from agent.config import AgentConfig
-from agent.hardware import build_hardware
+from agent.hardware import Hardware, build_hardware
+from agent.recording import LineRecorder, RecordOptions
 from agent.store.database import Database
 from agent.systemd import Notifier
 
@@ -31,8 +32,17 @@ class Outcome(Enum):
     RESTART = "restart"
 
 
-async def run_agent(config: AgentConfig) -> Outcome:
-    """Run the station until SIGTERM, SIGINT or a reset. Raises: StoreError, ConfigError at start."""
+async def run_agent(config: AgentConfig, record: RecordOptions | None = None) -> Outcome:
+    """Run the station until SIGTERM, SIGINT or a reset. Raises: StoreError, ConfigError, OSError at start."""
+    recorder = LineRecorder(config, record) if record is not None else None
+    try:
+        return await _run_agent(config, recorder)
+    finally:
+        if recorder is not None:
+            recorder.close()
+
+
+async def _run_agent(config: AgentConfig, recorder: LineRecorder | None) -> Outcome:
     sys.setswitchinterval(THREAD_SWITCH_S)
     stop = asyncio.Event()
     restart = asyncio.Event()
@@ -52,7 +62,7 @@ async def run_agent(config: AgentConfig) -> Outcome:
 
     clock = StationClock(step_threshold=timedelta(seconds=config.station.clock_step_s))
     config.station.state_dir.mkdir(parents=True, exist_ok=True)
-    hardware = build_hardware(config, lambda: clock.now().utc)
+    hardware = _hardware(config, clock, recorder)
     database = Database(config.station.state_dir / DATABASE_NAME)
     agent = Agent(config, hardware, clock, Surfaces(database), restart_soon)
     await agent.open()
@@ -70,6 +80,14 @@ async def run_agent(config: AgentConfig) -> Outcome:
         for helper in helpers:
             helper.cancel()
     return Outcome.RESTART if restart.is_set() and not terminated.is_set() else Outcome.STOP
+
+
+def _hardware(config: AgentConfig, clock: StationClock, recorder: LineRecorder | None) -> Hardware:
+    if recorder is None:
+        return build_hardware(config, lambda: clock.now().utc)
+    hardware = build_hardware(config, lambda: clock.now().utc, recorder.open_line)
+    recorder.open()
+    return hardware
 
 
 async def _freeze_once_online(agent: Agent) -> None:

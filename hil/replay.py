@@ -5,11 +5,12 @@ import asyncio
 import json
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hal.codecs.recording import Recording, RecordingError, read_recording
+from hal.codecs.recording import Entry, Recording, RecordingError, WireBytes, read_recording
 from hil.command_line import DONE, FAILED, WRONG_USAGE, complain
 from hil.lines.pty_line import PtyLine
 from hil.lines.tcp_line import TcpLine
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
     parser.add_argument("file", type=Path, metavar="FILE", help="a recording of `serve --record` or of the agent")
     parser.add_argument("--dir", type=Path, default=Path("bench"), help="where the lines are linked")
+    parser.add_argument("--token", metavar="UID", help="card shown wherever a masked reader read one")
     parser.add_argument("--speed", type=float, default=1.0, metavar="N", help="N times as fast (default 1)")
     parser.add_argument(
         "--once", action="store_true", help="end when all is played; without it, answer on until SIGTERM"
@@ -37,12 +39,30 @@ def run(args: argparse.Namespace) -> int:
         return complain(COMMAND, f"--speed takes a number above 0, not {args.speed:g}", WRONG_USAGE)
     try:
         with args.file.open(encoding="utf-8") as file:
-            recording = read_recording(file)
+            recording = unmasked(read_recording(file), args.token)
         return asyncio.run(_replay(recording, args))
     except RecordingError as error:
         return complain(COMMAND, f"{args.file}: {error}", FAILED)
     except (OSError, ValueError) as error:
         return complain(COMMAND, str(error), FAILED)
+
+
+def unmasked(recording: Recording, token: str | None) -> Recording:
+    """Put a card's UID where a reader's bytes were masked. Raises: ValueError if none is given or none can be put."""
+    if not recording.masked:
+        return recording
+    if token is None:
+        raise ValueError("the readers of this recording are masked: give --token, the card to be shown instead")
+    if any(properties["kind"] == "pn532" for properties in recording.lines.values()):
+        raise ValueError("a masked PN532 cannot be replayed: record at a bench, with --record-tokens")
+    shown = token.encode("ascii") + b"\r\n"
+    return replace(recording, entries=tuple(_shown(each, shown) for each in recording.entries))
+
+
+def _shown(entry: Entry, card: bytes) -> Entry:
+    if isinstance(entry, WireBytes) and entry.line.startswith("reader") and not any(entry.data):
+        return replace(entry, data=card)
+    return entry
 
 
 async def _replay(recording: Recording, args: argparse.Namespace) -> int:
@@ -71,8 +91,6 @@ class Replay:
 
     def __init__(self, recording: Recording, directory: Path, speed: float = 1.0) -> None:
         """Raises: ValueError for what cannot be replayed."""
-        if recording.masked:
-            raise ValueError("the readers of this recording are masked; record with --record-tokens to replay it")
         self.script = Script(recording)
         self._recording = recording
         self._directory = directory

@@ -29,6 +29,11 @@ class Exchange:
     """What came, and how long after the request, s."""
     matched: bool = False
 
+    @property
+    def answered(self) -> float:
+        """When the answer came: what it tells was so then."""
+        return self.t + (self.answer[0][0] if self.answer else 0.0)
+
 
 @dataclass(slots=True)
 class LineScript:
@@ -39,6 +44,8 @@ class LineScript:
     exchanges: list[Exchange] = field(default_factory=list)
     spoken: list[tuple[float, bytes]] = field(default_factory=list)
     """What the device said by itself, and when."""
+    given: dict[bytes, float] = field(default_factory=dict)
+    """Time of the last answer to each request: no device goes back in time."""
     unknown: Counter[bytes] = field(default_factory=Counter)
     """Requests of the agent that the recording does not know."""
     missed: list[Exchange] = field(default_factory=list)
@@ -55,13 +62,20 @@ class LineScript:
             if due is not None:
                 due.matched = True
                 return due
-        return self._nearest([each for each in same if not each.sets or each.matched] or same, now)
+        same = [each for each in same if not each.sets or each.matched] or same
+        since = self.given.get(request.key, now)
+        chosen = self._nearest([each for each in same if each.t >= since] or same[-1:] if since < now else same, now)
+        self.given[request.key] = chosen.t
+        return chosen
 
     def _nearest(self, same: list[Exchange], now: float) -> Exchange:
         changes = sorted([t for t, _ in self.spoken] + [each.t for each in self.exchanges if each.sets])
         epoch = bisect_right(changes, now)
-        in_epoch = [each for each in same if bisect_right(changes, each.t) == epoch]
-        return min(in_epoch or same, key=lambda each: abs(each.t - now))
+        in_epoch = [each for each in same if bisect_right(changes, each.answered) == epoch]
+        if not in_epoch:
+            # Nobody asked between two changes: what was so after them is nearer to the truth than what was before.
+            in_epoch = [each for each in same if each.answered > now][:1]
+        return min(in_epoch or same, key=lambda each: abs(each.answered - now))
 
     def due(self) -> Exchange | None:
         """What the agent has to set next; None: nothing any more."""
