@@ -82,7 +82,11 @@ class DeviceLine:
             self._next_piece()
 
     def _next_piece(self) -> None:
-        if self._pieces:
+        if self._pieces and LineFault.SPLIT not in self.faults:  # a busy bench fell behind: the rest comes at once
+            rest = b"".join(self._pieces)
+            self._pieces.clear()
+            self.output(rest)
+        elif self._pieces:
             self.output(self._pieces[0])
             asyncio.get_running_loop().call_later(PIECE_STEP_S, self._piece_sent)
 

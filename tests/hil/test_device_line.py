@@ -50,6 +50,7 @@ def test_bytes_after_the_split_fault_was_cleared_do_not_overtake_the_pieces() ->
         device.output(b"\xff")
         await asyncio.sleep(1)
         assert b"".join(chunks) == TELEGRAM + b"\xff"
+        assert len(chunks) == 2, "what was left came at once"
 
     play(tale)
 
