@@ -47,7 +47,7 @@ $(LABGRID): requirements/labgrid.txt packaging/make-labgrid-venv
 
 test-labgrid: $(READY) $(LABGRID) ## a bench that a real labgrid lends; installs Debian's ser2net if there is none (as root)
 	@[ -x /usr/sbin/ser2net ] || { [ "$$(id -u)" = 0 ] || { echo "make test-labgrid: install ser2net, or call me as root" >&2; exit 1; }; apt-get update && apt-get install -y --no-install-recommends ser2net; }
-	$(BIN)/pytest -n 2 -m labgrid
+	$(BIN)/pytest -m labgrid
 
 demo: $(READY) ## one charging session, live; OCPP=1.6 or 2.0.1; KEEP=1 leaves it running
 	$(BIN)/pilotline-bench demo --ocpp $(OCPP) $(if $(KEEP),--keep)
