@@ -63,6 +63,7 @@ class LineScript:
                 due.matched = True
                 return due
         same = [each for each in same if not each.sets or each.matched] or same
+        same = [each for each in same if each.answer] or same  # a lost answer is not played: the clock may stand here
         since = self.given.get(request.key, now)
         chosen = self._nearest([each for each in same if each.t >= since] or same[-1:] if since < now else same, now)
         self.given[request.key] = chosen.t
