@@ -7,7 +7,7 @@
 set -eu
 dir=${1:?a directory that does not exist yet}
 repository=$(cd "$(dirname "$0")/.." && pwd)
-home=$dir/home/driver
+home=$dir/srv/driver
 [ "$(id -u)" = 0 ] || { echo "bare_debian.sh: run it as root" >&2; exit 2; }
 [ ! -e "$dir" ] || { echo "bare_debian.sh: $dir exists already" >&2; exit 2; }
 
@@ -22,7 +22,7 @@ finish() {
 }
 inside() {
     chroot "$dir" setpriv --reuid=driver --regid=driver --init-groups \
-        env -i HOME=/home/driver PATH=/usr/bin:/bin sh -c "cd ~/pilotline && $1"
+        env -i HOME=/srv/driver PATH=/usr/bin:/bin sh -c "cd ~/pilotline && $1"
 }
 
 trap finish EXIT
@@ -39,7 +39,7 @@ if [ -n "${PIP_CONF:-}" ]; then cp "$PIP_CONF" "$dir/etc/pip.conf"; fi
 chroot "$dir" useradd --create-home driver
 mkdir "$home/pilotline"
 git -C "$repository" archive HEAD | tar -x -C "$home/pilotline"
-chroot "$dir" chown -R driver:driver /home/driver
+chroot "$dir" chown -R driver:driver /srv/driver
 
 inside "make demo OCPP=2.0.1"
 inside "make demo OCPP=1.6"

@@ -73,6 +73,9 @@ _ENFORCES: Final = frozenset(
 )
 
 
+_NO_TIMER: asyncio.TimerHandle | None = None
+
+
 class OpenEvseBoard:
     """One OpenEVSE board; implements `PilotController`."""
 
@@ -111,11 +114,10 @@ class OpenEvseBoard:
         self._link = OpenEvseLink(port, _REPLY_TIMEOUT_S, self._take_report)
         self._emit: Callable[[BoardEvent], None] = _nobody_listens
         self._wake = asyncio.Event()
-        self._lease_timer: asyncio.TimerHandle | None = None
+        self._lease_timer = self._silence_timer = _NO_TIMER
         self._rebooted = self._restart_untold = False
         """The second: a restart that no `BoardConnected` told yet; it outlives a connection that fails in between."""
         self._silent = self._silence_told = self._heard = False
-        self._silence_timer: asyncio.TimerHandle | None = None
         self._misses, self._beat_s, self._retry_s = 0, 0.0, _FIRST_RETRY_S
 
     @property

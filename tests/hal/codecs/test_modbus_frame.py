@@ -121,10 +121,12 @@ def test_a_write_is_confirmed_by_its_address_and_count_alone() -> None:
     assert Exchange("rtu", WRITE, 7).feed(refusal + crc(refusal)) == Refused(3)
 
 
-@pytest.mark.parametrize("field", [{"words": ()}, {"words": (0x10000,)}, {"words": (1,) * 124}, {"address": 0xFFFF}])
-def test_a_write_that_the_protocol_does_not_know_is_refused(field: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    ("address", "words"), [(0, ()), (0, (0x10000,)), (0, (1,) * 124), (0xFFFF, (1, 2))], ids=lambda value: str(value)[:9]
+)
+def test_a_write_that_the_protocol_does_not_know_is_refused(address: int, words: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="no such Modbus write"):
-        WriteRequest(**({"unit": 1, "address": 0, "words": (1, 2)} | field))
+        WriteRequest(unit=1, address=address, words=words)
 
 
 def test_single_registers_and_coils_are_framed_as_the_specification_shows() -> None:
