@@ -147,10 +147,14 @@ class Guard:
         self._supervision.offered(current_a, now_s)
 
     def spared(self, limit_a: float, present_a: float, now_s: float) -> tuple[float, float]:
-        """Return the limit to take now, A, and when to ask again, s: a wished pause waits until closing is long ago.
+        """Return the limit to take now, A, and when to ask again, s.
 
-        Until then the least is offered. Heat and a cable that carries nothing are no wish.
+        A wished pause waits until closing is long ago; until then the least is offered. Heat and a cable that carries
+        nothing are no wish. The end of a pause waits until opening is long ago: the board may still hold permission.
         """
+        if limit_a >= self._min_current_a > present_a:
+            left_s = self.care.off_left_s(now_s)
+            return (present_a, left_s) if left_s > 0 else (limit_a, 0.0)
         if limit_a >= self._min_current_a or min(self.limit.current_a, present_a) < self._min_current_a:
             return limit_a, 0.0
         left_s = self.care.on_left_s(now_s)

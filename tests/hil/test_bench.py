@@ -52,7 +52,7 @@ def test_car_follows_the_offer_within_its_cable() -> None:
 
 def test_car_leaves_c_when_the_offer_ends_unless_it_is_stubborn() -> None:
     async def story() -> None:
-        for stubborn, opened_s in ((False, 1.307), (True, 3.08)):
+        for stubborn, opened_s in ((False, 1.026), (True, 3.08)):
             bench, events = await booted()
             bench.plug_in(1, stubborn=stubborn)
             await asyncio.sleep(20)

@@ -189,10 +189,10 @@ def test_every_input_has_its_effect_in_every_step(step: Step, name: str) -> None
 def test_the_duty_cycle_follows_after_five_seconds_with_the_last_wish() -> None:
     rule = offering()
     assert rule.wish(10.0, NOW + 1) == []
-    assert due_s(rule) == NOW + 5
+    assert due_s(rule) == NOW + 5.5
     assert rule.wish(8.0, NOW + 2) == []
-    assert rule.time_passed(NOW + 4.99) == []
-    assert rule.time_passed(NOW + 5) == [OfferOnPilot(8.0)]
+    assert rule.time_passed(NOW + 5.49) == []
+    assert rule.time_passed(NOW + 5.5) == [OfferOnPilot(8.0)]
     assert rule.is_settled
 
 
@@ -218,7 +218,7 @@ def test_less_than_six_ampere_is_x1_and_never_a_smaller_duty() -> None:
 def test_a_timer_that_fires_a_tick_early_counts() -> None:
     rule = offering()
     rule.wish(10.0, NOW + 1)
-    assert rule.time_passed(NOW + 5 - 5e-7) == [OfferOnPilot(10.0)]
+    assert rule.time_passed(NOW + 5.5 - 5e-7) == [OfferOnPilot(10.0)]
 
 
 # ---------------------------------------------------------------------- wake-up, A.5.3
