@@ -74,16 +74,21 @@ def test_trap_7_code_04_is_a_short_in_a_and_ventilation_with_a_car() -> None:
 
 def test_trap_7_asleep_the_pilot_field_alone_shows_the_short() -> None:
     board = OpenEvseState()
-    board.observe(EvseState.SLEEPING, EvseState.A, NONE, 1.0)
-    board.observe(EvseState.SLEEPING, EvseState.VENTILATION_REQUIRED, NONE, 2.0)
-    assert (board.fault, board.pilot) == (Fault.PILOT, PilotState.E)
-    board.observe(EvseState.SLEEPING, EvseState.VENTILATION_REQUIRED, NONE, 3.0)
-    assert board.fault is Fault.PILOT
-    board.observe(EvseState.SLEEPING, EvseState.A, NONE, 4.0)
-    assert (board.fault, board.pilot) == (None, PilotState.A)
-    board.observe(EvseState.SLEEPING, EvseState.B, CONNECTED, 5.0)
-    board.observe(EvseState.SLEEPING, EvseState.VENTILATION_REQUIRED, CONNECTED, 6.0)
-    assert (board.fault, board.pilot) == (None, PilotState.D)
+    seen: list[tuple[Fault | None, PilotState | None]] = []
+    for at_s, (pilot, flags) in enumerate(
+        [
+            (EvseState.A, NONE),
+            (EvseState.VENTILATION_REQUIRED, NONE),
+            (EvseState.VENTILATION_REQUIRED, NONE),
+            (EvseState.A, NONE),
+            (EvseState.B, CONNECTED),
+            (EvseState.VENTILATION_REQUIRED, CONNECTED),
+        ]
+    ):
+        board.observe(EvseState.SLEEPING, pilot, flags, float(at_s))
+        seen.append((board.fault, board.pilot))
+    short = (Fault.PILOT, PilotState.E)
+    assert seen == [(None, PilotState.A), short, short, (None, PilotState.A), (None, PilotState.B), (None, PilotState.D)]
 
 
 def test_trap_8_fault_stands_while_asleep_until_unplugged_but_a_weld_until_power_cycle() -> None:
