@@ -122,7 +122,9 @@ def test_a_write_is_confirmed_by_its_address_and_count_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "words"), [(0, ()), (0, (0x10000,)), (0, (1,) * 124), (0xFFFF, (1, 2))], ids=lambda value: str(value)[:9]
+    ("address", "words"),
+    [(0, ()), (0, (0x10000,)), (0, (1,) * 124), (0xFFFF, (1, 2))],
+    ids=["none", "too large", "too many", "past the end"],
 )
 def test_a_write_that_the_protocol_does_not_know_is_refused(address: int, words: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="no such Modbus write"):

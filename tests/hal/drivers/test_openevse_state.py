@@ -87,8 +87,8 @@ def test_trap_7_asleep_the_pilot_field_alone_shows_the_short() -> None:
     ):
         board.observe(EvseState.SLEEPING, pilot, flags, float(at_s))
         seen.append((board.fault, board.pilot))
-    short = (Fault.PILOT, PilotState.E)
-    assert seen == [(None, PilotState.A), short, short, (None, PilotState.A), (None, PilotState.B), (None, PilotState.D)]
+    well, short = (None, PilotState.A), (Fault.PILOT, PilotState.E)
+    assert seen == [well, short, short, well, (None, PilotState.B), (None, PilotState.D)]
 
 
 def test_trap_8_fault_stands_while_asleep_until_unplugged_but_a_weld_until_power_cycle() -> None:
