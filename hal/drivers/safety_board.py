@@ -260,8 +260,10 @@ class SafetyBoard:
         )
         self._restarted = False
         steering.faults.stand(Fault.BOARD_SILENT, "")
-        # Faults first: an EVSE that comes up with one must not be shown as available before.
-        self._tell([*steering.faults.changes(now_s), BoardConnected(status, now_s), *steering.events(now_s)])
+        # Faults first: an EVSE that comes up with one must not be shown as available before. Then the cable, which was
+        # seen before anybody was told anything: a transaction that goes on must not be offered more than it carries.
+        first = [*steering.faults.changes(now_s), state.cable(now_s)]
+        self._tell([*first, BoardConnected(status, now_s), *steering.events(now_s)])
 
     def _check_silence(self, now_s: float) -> None:
         if self._lost or now_s < self._last_heard_s + self._settings.silence_limit_s:

@@ -50,6 +50,10 @@ class SafetyState:
         """True in a board that has started and has not been steered since: its pilot is not enabled."""
         return self.report is not None and self.is_normal and not self.report.pwm_enabled
 
+    def cable(self, now_s: float) -> CableDetected:
+        """Tell the cable as it was last heard."""
+        return CableDetected(self._ampacity_a, now_s)
+
     def observe(self, report: ChargeState, now_s: float) -> list[BoardEvent]:
         """Take one report and tell what changed: the cable first, so that nothing is offered that it cannot carry."""
         self.report, self.heard_s = report, now_s
@@ -57,7 +61,7 @@ class SafetyState:
         ampacity_a = _AMPACITY_A.get(report.proximity)
         if not self._cable_known or ampacity_a != self._ampacity_a:
             self._cable_known, self._ampacity_a = True, ampacity_a
-            events.append(CableDetected(ampacity_a, now_s))
+            events.append(self.cable(now_s))
         if report.pilot is not None and report.pilot is not self.pilot:
             self.pilot, self.pilot_since_s = report.pilot, now_s
             events.append(PilotChanged(report.pilot, now_s))

@@ -185,6 +185,20 @@ async def test_the_cable_is_read_from_the_proximity_contact(resistance_ohm: floa
 
 
 @virtual
+async def test_a_cable_that_is_there_already_is_told_before_the_board_is() -> None:
+    async with bench(SafetyBoardModel(socket=True)) as made:
+        await made.connected()
+        made.world.change(proximity_ohm=1500.0)
+        await made.expect(CableDetected, lambda event: event.ampacity_a == 13.0)
+        await made.kill()
+        await made.restart_driver()
+        connected = await made.connected()
+        told = [event.ampacity_a for event in made.events if isinstance(event, CableDetected)]
+        assert told == [13.0]
+        assert isinstance(made.events[made.events.index(connected) - 1], CableDetected)
+
+
+@virtual
 async def test_a_proximity_of_no_cable_is_a_fault() -> None:
     async with bench(SafetyBoardModel(socket=True)) as made:
         await made.connected()
