@@ -284,8 +284,8 @@ class ModbusController:
             self._next_poll_s = _now_s()
             self._wake.set()
 
-        if self._line.order_off(order, taken):
-            self._steering.ordered(order, _now_s())
+        self._line.order_off(order, taken)
+        self._steering.ordered(order, _now_s())  # also while one is under way: it is looked at again in a while
 
     def _arm_lease(self) -> None:
         """Wake up when permission ends, or a grace."""

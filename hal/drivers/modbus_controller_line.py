@@ -65,11 +65,11 @@ class ControllerLine:
         if self._pending_write is not None:
             self._pending_write.cancel()
 
-    def order_off(self, order: Order, done: Callable[[], None]) -> bool:
-        """Write this before all that waits, and call `done` when it was taken; False if one is under way already."""
+    def order_off(self, order: Order, done: Callable[[], None]) -> None:
+        """Write this before all that waits, unless it is under way already, and call `done` when it was taken."""
         self.withdraw()
         if self._off is not None and not self._off.done():
-            return False
+            return
         self._off = self._bus.submit(self._request(order), attempts=_OFF_ATTEMPTS, urgent=True)
 
         def settle(answer: Answer) -> None:
@@ -82,7 +82,6 @@ class ControllerLine:
                     logger.warning("order to switch off failed error=%s", error)
 
         self._off.add_done_callback(settle)
-        return True
 
     async def _ask(self, answer: Answer) -> tuple[int, ...] | None:
         """Wait for an answer; None if the request was withdrawn. Raises: HalError."""

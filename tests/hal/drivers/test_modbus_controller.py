@@ -1,7 +1,9 @@
 """The driver of Modbus charge controllers against each simulated one, in virtual time."""
 
 import asyncio
-from contextlib import suppress
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -330,3 +332,32 @@ async def test_a_controller_found_switched_on_without_a_car_is_switched_off_firs
         status = (await made.expect(BoardConnected, since=since)).status
         assert not status.enabled
         assert made.commands()[commands].endswith("= 0")
+
+
+@contextmanager
+def unhung(seconds: int = 10) -> Iterator[None]:
+    """Fail instead of hanging where a loop never lets go of the thread."""
+
+    def stop(_number: int, _frame: object) -> None:
+        raise AssertionError(f"the loop was not let go for {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@every_kind
+@virtual
+async def test_an_order_to_switch_off_that_waits_long_for_its_turn_does_not_hold_up_the_loop(kind: str) -> None:
+    with unhung():
+        async with rig(kind) as made:
+            await made.charge(16.0)
+            made.bus.set_write_gap(1, 4.0)
+            made.driver.offer_current(10)
+            await made.until(lambda: made.board.control.offer_a == 10)
+            made.driver.forbid_power(ForbidReason.STOPPED)
+            await made.until(lambda: made.board.control.offer_a == 0, 10)
