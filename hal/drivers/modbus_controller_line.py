@@ -1,7 +1,7 @@
 """One charge controller's requests on its shared bus (runner's helper): reads, writes, and the order to switch off.
 
 At most one write of the ordinary kind is under way; the order to switch off withdraws it, so that nothing old can
-switch the controller on again behind it.
+switch the controller on again behind it. What is set up at connection is written all the same.
 """
 
 import asyncio
@@ -54,9 +54,9 @@ class ControllerLine:
             self._pending_write = None
 
     async def try_write(self, order: Order) -> None:
-        """Write one value; a refusal is only logged. Raises: HalError."""
+        """Write one value that switches nothing on: it is not withdrawn, a refusal is only logged. Raises: HalError."""
         try:
-            await self.write(order)
+            await self._ask(self._bus.submit(self._request(order)))
         except DeviceRefusedError as error:
             logger.warning("controller refuses register=%d value=%d error=%s", order.span.address, order.value, error)
 

@@ -361,3 +361,16 @@ async def test_an_order_to_switch_off_that_waits_long_for_its_turn_does_not_hold
             await made.until(lambda: made.board.control.offer_a == 10)
             made.driver.forbid_power(ForbidReason.STOPPED)
             await made.until(lambda: made.board.control.offer_a == 0, 10)
+
+
+@virtual
+async def test_a_stop_in_the_middle_of_connecting_does_not_withdraw_the_watchdog() -> None:
+    async with rig("heidelberg", started=False) as made:
+        made.bus.set_write_gap(1, 0.3)
+        made.start_driver(made.driver)
+        async with asyncio.timeout(30):
+            while not made.events:
+                made.driver.forbid_power(ForbidReason.STOPPED)
+                await asyncio.sleep(0.7)
+        await made.connected()
+        assert [event.fault for event in made.events if isinstance(event, FaultRaised)] == []
