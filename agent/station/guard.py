@@ -112,9 +112,10 @@ class Guard:
                 self._silence = None
                 return ()
             case ev.BoardAnswered(contactor_closed=found):
-                self._has_answered, self._silence = True, None
+                self._has_answered = True
                 self.care.found(closed=found)
                 self._supervision.contactor(closed=found, at_s=now_s)
+                return (*self._latched(self._ended_wait()), *self._latch.passed(event))
             case ev.BoardWasReset():
                 self.care.found(closed=None)
                 self._supervision.contactor(closed=None, at_s=now_s)
@@ -137,9 +138,7 @@ class Guard:
         """Let time count for what has stood for a while; to be asked about once a second."""
         if self._started_s is None:
             self._started_s = now_s
-        silence: tuple[ev.Event, ...] = ()
-        if self._silence is not None and not self._is_starting(now_s):
-            silence, self._silence = (self._silence,), None
+        silence = () if self._is_starting(now_s) else self._ended_wait()
         return self._latched((*silence, *self._derating.measured({}, now_s)))
 
     def offered(self, current_a: float, now_s: float) -> None:
@@ -163,6 +162,11 @@ class Guard:
     def who_limits(self, offered_current_a: float) -> str:
         """Name what keeps the offer at this current."""
         return self.limit.by if offered_current_a > self.limit.current_a - _SAME_A else "supply"
+
+    def _ended_wait(self) -> tuple[ev.Event, ...]:
+        """Give the silence that was held back; once the board has answered it is that of the card beside it."""
+        silence, self._silence = self._silence, None
+        return () if silence is None else (silence,)
 
     def _is_starting(self, now_s: float) -> bool:
         return not self._has_answered and (self._started_s is None or now_s < self._started_s + STARTING_S)

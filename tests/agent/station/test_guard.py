@@ -12,6 +12,8 @@ from agent.domain.session_context import SessionRules
 from agent.domain.session_state import SessionState as S
 from agent.domain.vocabulary import IdToken, StoppedReason
 from hal.api import (
+    BoardConnected,
+    BoardStatus,
     CableDetected,
     Fault,
     FaultCleared,
@@ -260,3 +262,23 @@ def test_two_faults_are_told_one_by_one_with_the_status_that_1_6_needs() -> None
         assert ids == sorted(set(ids))
 
     play(story)
+
+
+def test_a_card_that_was_silent_before_the_board_answered_lets_no_power_flow() -> None:
+    async def story() -> None:
+        rig = EvseRig(rules=SessionRules(free_vend=IdToken("FREE")))
+        rig.boards[1].answers = False
+        async with rig:
+            rig.boards[1].emit(FaultRaised(Fault.BOARD_SILENT, "input/output card", now_s()))
+            await asyncio.sleep(2.6)
+            rig.boards[1].emit(BoardConnected(BoardStatus("1", PilotState.A, False, False, False, None), now_s()))
+            await asyncio.sleep(0.1)
+            assert stands(rig, Fault.BOARD_SILENT)
+            rig.boards[1].car(PilotState.C)
+            await asyncio.sleep(20.0)
+            assert not closed(rig)
+            rig.boards[1].emit(FaultCleared(Fault.BOARD_SILENT, now_s()))
+            await asyncio.sleep(6.0)
+            assert closed(rig)
+
+    run_virtual(story())
