@@ -17,8 +17,6 @@ from hal.api import (
     BoardCapabilities,
     BoardConnected,
     BoardEvent,
-    BoardLost,
-    BoardReset,
     Fault,
     FaultCleared,
     FaultRaised,
@@ -102,8 +100,6 @@ class BoardWithCard:
             case BoardConnected(status):
                 rule.contactor_changed(status.contactor_closed)
                 rule.pilot_changed(status.pilot, now_s)
-            case BoardLost() | BoardReset():
-                rule.contactor_changed(None)
         self._ventilate(held=held)
         self._pass("board", event)
         if isinstance(event, FaultRaised) and event.fault is Fault.CONTACTOR_WELDED:

@@ -8,6 +8,7 @@ from hal.abilities import CardEvent, FanChanged
 from hal.api import (
     BoardCapabilities,
     BoardEvent,
+    BoardLost,
     Fault,
     FaultCleared,
     FaultRaised,
@@ -122,6 +123,17 @@ def test_permission_that_was_taken_back_is_not_given_when_the_fan_runs() -> None
         both.permit_power(5000)
         both.forbid_power(ForbidReason.FAULT)
         card.tell(FanChanged(running=True, at_s=2))
+        assert not any(word.startswith("permit") for word in board.told)
+
+    play(story)
+
+
+def test_permission_goes_on_waiting_for_the_fan_while_the_board_is_lost() -> None:
+    def story(both: BoardWithCard, board: FakeBoard, _card: FakeCard, _events: list[BoardEvent]) -> None:
+        board.tell(PowerOff(0))
+        board.tell(PilotChanged(PilotState.D, 1))
+        both.permit_power(5000)
+        board.tell(BoardLost("port is gone", 2))
         assert not any(word.startswith("permit") for word in board.told)
 
     play(story)
