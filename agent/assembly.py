@@ -175,7 +175,7 @@ class Agent:
             max_current_a=evse_config.max_current_a,
             lock=hardware.lock,
             indicator=hardware.indicator,
-            signing=self._signing(evse_config, hardware, has_begun=restored is not None),
+            signing=self._signing(evse_config, hardware, restored),
             guard=Guard(
                 evse_id, self._event_ids.next, guard_settings(evse_config), self._memories.get(evse_id, EvseMemory())
             ),
@@ -190,10 +190,11 @@ class Agent:
             logger.exception("open transaction cannot be read, it stays without an end evse=%d", evse_id)
             return None
 
-    def _signing(self, evse: EvseConfig, hardware: EvseHardware, *, has_begun: bool) -> Signing | None:
+    def _signing(self, evse: EvseConfig, hardware: EvseHardware, restored: TransactionState | None) -> Signing | None:
         if hardware.signed_meter is None:
             return None
         serial_number = evse.meter.serial
+        has_begun = restored is not None and restored.id_token is not None
         return Signing(evse.id, hardware.signed_meter, self._clock, serial_number=serial_number, has_begun=has_begun)
 
     def _session_rules(self, evse: EvseConfig) -> SessionRules:

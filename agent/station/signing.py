@@ -45,7 +45,7 @@ class Signing:
         has_begun: bool = False,
         poll_interval_s: float = 5.0,
     ) -> None:
-        """`serial_number`: the registered meter's; None: any. `has_begun`: a transaction was found in the store."""
+        """`serial_number`: the registered meter's; None: any. `has_begun`: somebody was authorised before the start."""
         self._evse_id = evse_id
         self._meter = meter
         self._clock = clock

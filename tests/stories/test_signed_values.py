@@ -288,6 +288,22 @@ async def test_a_kill_while_the_end_is_being_signed_loses_no_record(tmp_path: Pa
             assert block(station).signer.records == 2 * len(transactions(station))
 
 
+@both_versions
+async def test_a_kill_before_anybody_was_authorised_is_no_fault_of_the_meter(tmp_path: Path, version: str) -> None:
+    toml = '[variables]\n"TxCtrlr.TxStartPoint" = "EVConnected"\n'
+    async with virtual_station(tmp_path, version=version, extra_toml=toml, **SIGNED) as station:
+        station.lines.bench.plug_in(1, current_a=16, delay_s=1)
+        await asyncio.sleep(8)
+        await station.kill()
+        await asyncio.sleep(1)
+        await station.start()
+        await asyncio.sleep(30)
+        station.lines.bench.swipe(CARD)
+        await until(lambda: closed(station))
+        station.lines.bench.plug_out(1)
+        pair(await ended(station), station)
+
+
 def test_a_json_back_end_gets_the_record_under_the_name_it_knows(tmp_path: Path) -> None:
     async def story() -> None:
         names = {"SignedDataFormat": "json", "SignedDataName": "signedMeterValue"}
