@@ -109,6 +109,8 @@ class ModbusIo:
         for coil, on in sorted(wanted.items(), key=lambda item: item[1]):
             if self._switched.get(coil) is not on:
                 self._switched.pop(coil, None)
+                if on and coil in self.settings.timed_coils:
+                    self._rested.clear()
                 await self._ask(WriteRequest(self.settings.unit, coil, (int(on),), WRITE_COIL))
                 self._switched[coil] = on
                 events += self._steering.switched(coil, on=on, now_s=_now_s())

@@ -223,6 +223,19 @@ async def test_at_rest_waits_for_the_motor_that_was_just_asked() -> None:
         assert not any(r.card.coils)
 
 
+@virtual
+async def test_at_rest_waits_for_a_motor_that_is_tried_again_by_itself() -> None:
+    async with rig() as r:
+        r.card.lock_blocked = True
+        r.driver.lock()
+        await asyncio.sleep(5)
+        async with asyncio.timeout(12):
+            while not any(r.card.coils):
+                await asyncio.sleep(0.01)
+        await asyncio.wait_for(r.driver.at_rest(), 2)
+        assert not any(r.card.coils)
+
+
 def test_silent_card_is_a_fault_with_one_line_and_its_outputs_are_written_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
