@@ -8,6 +8,8 @@ from agent.config_tables import EvseConfig, IoConfig
 
 Refuse = Callable[[KeyPath, str], NoReturn]
 
+_MOST_AT_ONCE = 125
+"""Inputs are read in one request, or coils where there is no input."""
 _VENTILATED_BOARDS = frozenset({"safety"})
 """Boards that charge in state D if they are told to; the others refuse it, or do not tell it from C."""
 
@@ -40,6 +42,10 @@ def _check_card(evse: EvseConfig, card: IoConfig, path: KeyPath, refuse: Refuse)
         refuse((*path, "port"), "either port (serial) or host (TCP)")
     if not card.coils and not card.inputs:
         refuse(path, "at least one coil or input")
+    read = card.inputs or card.coils
+    farthest = max(read, key=lambda key: read[key])
+    if read[farthest] - min(read.values()) >= _MOST_AT_ONCE:
+        refuse((*path, farthest), f"less than {min(read.values()) + _MOST_AT_ONCE}: all are read at once")
     lock = ("lock_coil", "unlock_coil", "lock_input")
     given = [key for key in lock if getattr(card, key) is not None]
     if given and len(given) < len(lock):

@@ -27,6 +27,7 @@ shunt_trip_coil = 3
         (('port = "/dev/card"', 'port = "/dev/card"\nhost = "card"'), "evse[1].io.port", "either port"),
         (("unlock_coil = 1\n", ""), "evse[1].io.unlock_coil", "a lock needs"),
         (("sType2", "cType2"), "evse[1].io.lock_coil", "attached cable"),
+        (("stop_input = 1", "stop_input = 125"), "evse[1].io.emergency_stop_input", "less than 125"),
         (("unlock_coil = 1", "unlock_coil = 0"), "evse[1].io.unlock_coil", "a coil of its own"),
         (("shunt_trip_coil = 3", "fan_coil = 3"), "evse[1].io.fan_coil", "refuses state D"),
         (("shunt_trip_coil = 3", "fan_input = 3"), "evse[1].io.fan_coil", "fan_input watches it"),
