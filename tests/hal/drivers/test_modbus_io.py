@@ -230,7 +230,7 @@ async def test_at_rest_waits_for_a_motor_that_is_tried_again_by_itself() -> None
         r.driver.lock()
         await asyncio.sleep(5)
         async with asyncio.timeout(12):
-            while not any(r.card.coils):
+            while not any(r.card.coils):  # noqa: ASYNC110 - the card tells no event of its coils
                 await asyncio.sleep(0.01)
         await asyncio.wait_for(r.driver.at_rest(), 2)
         assert not any(r.card.coils)
