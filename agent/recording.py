@@ -1,7 +1,8 @@
 """Records what passes on the station's lines, for a replay at the bench (runner: owns the file and its thread).
 
 Bytes of readers are secrets: zeros stand for them unless a bench asks for them. Noting costs an append; a thread
-writes, so that no line waits for the disk. What is on CAN does not pass here and is refused by name.
+writes, so that no line waits for the disk. What is on CAN does not pass here and is refused by name; so is a meter that
+signs, on whose line tokens pass as well.
 """
 
 import asyncio
@@ -41,6 +42,8 @@ class LineRecorder:
 
     def __init__(self, config: AgentConfig, options: RecordOptions, max_bytes: int = MAX_BYTES) -> None:
         """Raises: ValueError for a line that cannot be recorded."""
+        if not options.with_tokens:
+            _refuse_signing_meters(config)
         self._kinds = _line_kinds(config)
         self._options = options
         self._max_bytes = max_bytes
@@ -116,6 +119,12 @@ class LineRecorder:
             file.write("".join(lines))
             file.flush()
         self._stopped = text.ended
+
+
+def _refuse_signing_meters(config: AgentConfig) -> None:
+    for evse in config.evse:
+        if evse.meter.signed:
+            raise ValueError(f"--record: the meter of EVSE {evse.id} signs who charged, so tokens pass on its line")
 
 
 def _line_kinds(config: AgentConfig) -> dict[str, tuple[str, str]]:
