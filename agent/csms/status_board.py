@@ -52,6 +52,8 @@ class StatusBoard:
         if not self._link.online.is_set():
             queued.clear()
             self._missed.add(status.evse_id)
+        elif len(queued) == MAX_QUEUED_PER_EVSE:
+            self._missed.add(status.evse_id)
         queued.append(status)
         self._urgent = self._urgent or news or status.connector_status is ConnectorStatus.FAULTED
         self._settled_at_s = max(self._settled_at_s, asyncio.get_running_loop().time() + FACTS_FIRST_S)
@@ -131,9 +133,9 @@ class StatusBoard:
             status = queued[0]
             for each in status.one_by_one() if evse_id in self._missed else (status,):
                 await self._tell(evse_id, each, adapter)
-            self._missed.discard(evse_id)
-            if queued[0] is not status:  # a newer one pushed it out
+            if queued[0] is not status:  # a newer one pushed it out, and others may have gone the same way
                 continue
+            self._missed.discard(evse_id)
             if len(queued) == 1:
                 return  # stays as the latest known, for the next connection
             queued.popleft()

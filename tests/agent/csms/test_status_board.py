@@ -1,6 +1,7 @@
 import asyncio
 from dataclasses import replace
 
+from agent.csms.status_board import MAX_QUEUED_PER_EVSE
 from agent.domain.session_state import EvseStatus
 from agent.domain.vocabulary import ConnectorStatus
 from hal.api import Fault
@@ -113,3 +114,13 @@ async def test_faults_that_appeared_during_an_outage_are_told_one_by_one_after_i
             home.client.back_end.publish_status(each)
         await home.csms.until_called("StatusNotification", 3)
         assert codes(home) == ["", "diode", "meter_silent"]
+
+
+async def test_faults_that_come_faster_than_they_can_be_told_are_all_told() -> None:
+    faults = tuple(Fault)[: MAX_QUEUED_PER_EVSE + 4]
+    async with online_house() as home:
+        home.client.back_end.publish_status(standing())
+        await home.csms.until_called("StatusNotification")
+        for number, fault in enumerate(faults, start=1):
+            home.client.back_end.publish_status(standing(*faults[:number], new=fault))
+        await home.csms.until(lambda: set(codes(home)) == {"", *(fault.value for fault in faults)})
