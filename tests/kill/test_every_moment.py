@@ -45,7 +45,8 @@ class Outcome:
     proven: bool
     """The counters of its plug-in are known."""
     closed: bool
-    asking: bool
+    wants: bool
+    """Whether the car means to charge: it may ask for it only once it sees the offer, while the station is dead."""
     edges: list[bool]
     goes_on_with: str | None
 
@@ -59,7 +60,7 @@ class Outcome:
             return True
         if not self.proven:
             return not self.closed and self.edges == []
-        moves = [] if self.closed == self.asking else [self.asking]
+        moves = [] if self.closed == self.wants else [self.wants]
         return self.goes_on_with == self.transaction_id and self.edges == moves
 
 
@@ -114,8 +115,8 @@ async def _kill_at(directory: Path, token: str, model: BoardModel, at_s: float, 
         world = station.lines.bench.evses[1].world
         await _until(station, token, at_s)
         transaction_id, proven = _open_transaction(station)
-        asking = world.pilot_state == "C"
-        killed = Outcome(transaction_id, proven, world.contactor_closed, asking, edges, goes_on_with=None)
+        wants = not SUSPENDS_S < at_s <= RESUMES_S
+        killed = Outcome(transaction_id, proven, world.contactor_closed, wants, edges, goes_on_with=None)
         station.lines.bench.subscribers.append(note)
         for alive_s in (again_s, WATCHED_S):
             if alive_s is not None:
