@@ -144,8 +144,7 @@ class Rig:
         self, event: str, *, within_s: float = SEEN_LIMIT_S, since: float | None = None, **fields: object
     ) -> Json:
         """Wait for the first such event since the latest stimulus; gives it. Raises: AssertionError, CannotError."""
-        if not self.probe.sees(event):
-            raise CannotError(f"the probe of bench {self.plan.bench_file.name!r} cannot see {event!r}")
+        self._must_see(event)
         from_t = self.stimulus_t if since is None else since
         what = " ".join([event, *(f"{name}={value}" for name, value in fields.items())])
         return await self.watching.find(
@@ -153,11 +152,19 @@ class Rig:
         )
 
     async def never(self, event: str, *, for_s: float, since: float | None = None, **fields: object) -> None:
-        """Make sure for so long that no such event comes or came since the latest stimulus. Raises: AssertionError."""
+        """Make sure for so long that no such event comes or came since the latest stimulus.
+
+        Raises: AssertionError, CannotError.
+        """
+        self._must_see(event)
         from_t = self.stimulus_t if since is None else since
         await asyncio.sleep(for_s)
         found = self.watching.events(event, since=from_t, **fields)
         assert not found, f"must not happen: {found[0]}"  # noqa: S101 - a scenario's verdict
+
+    def _must_see(self, event: str) -> None:
+        if not self.probe.sees(event):
+            raise CannotError(f"the probe of bench {self.plan.bench_file.name!r} cannot see {event!r}")
 
     async def state(self, evse: int = 1) -> Json:
         """What the bench tells of an EVSE now. Raises: CannotError."""
