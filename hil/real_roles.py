@@ -205,6 +205,8 @@ async def _rest(file: BenchFile, cards: Mapping[str, RelayCard]) -> None:
         if _on_card(name, role) and name != "probe":
             for coil in role.numbers.values():
                 await cards[role.line].switch(role.unit, coil, closed=name == "power")
+        elif role.on_command:
+            await _carry_out(role.on_command)
 
 
 async def _rest_at_the_end(file: BenchFile, cards: Mapping[str, RelayCard]) -> None:

@@ -119,10 +119,13 @@ async def test_a_power_switch_may_be_a_pair_of_commands(tmp_path: Path) -> None:
     command = [sys.executable, "-c", program, str(file)]
     power = f"on_command = {[*command, 'on']}\noff_command = {[*command, 'off']}".replace("'", '"')
     async with real_bench(tmp_path, power) as bench:
+        assert file.read_text() == "on", "however the bench was left"
         await bench.power.cut()
         assert file.read_text() == "off"
         await bench.power.on()
         assert file.read_text() == "on"
+        await bench.power.cut()
+    assert file.read_text() == "on"
 
 
 async def test_what_the_equipment_lacks_is_a_reason_to_skip(tmp_path: Path) -> None:
