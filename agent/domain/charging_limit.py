@@ -34,9 +34,11 @@ def _floor(current_a: float) -> float:
 def equal_shares(supply_a: float, claims: Sequence[Claim]) -> dict[int, float]:
     """Give everybody their minimum and an equal part of the rest, nobody above their maximum.
 
-    Where the minima do not fit, who came last goes without. Returns the share of every claim, A; 0 where there is none.
+    Where the minima do not fit, who came last goes without; one that may not have its minimum now, for heat or its
+    cable, holds nobody up. Returns the share of every claim, A; 0 where there is none.
     """
-    wanting = sorted((claim for claim in claims if claim.wants), key=lambda claim: claim.since)
+    able = (claim for claim in claims if claim.wants and claim.max_current_a >= claim.min_current_a)
+    wanting = sorted(able, key=lambda claim: claim.since)
     while wanting and sum(claim.min_current_a for claim in wanting) > supply_a:
         wanting.pop()
     shares = {claim.evse_id: 0.0 for claim in claims}

@@ -27,6 +27,7 @@ def claim(evse_id: int, *, wants: bool = True, maximum: float = 32, minimum: flo
         (32, [claim(1), claim(2), claim(3)], {1: 10.6, 2: 10.6, 3: 10.6}),
         (14, [claim(1), claim(2), claim(3)], {1: 7.0, 2: 7.0, 3: 0.0}),
         (5, [claim(1)], {1: 0.0}),
+        (10, [claim(1, maximum=0), claim(2)], {1: 0.0, 2: 10.0}),
         (20, [claim(1, maximum=10), claim(2, minimum=13)], {1: 6.5, 2: 13.5}),
         (100, [claim(1), claim(2)], {1: 32.0, 2: 32.0}),
     ],
