@@ -204,6 +204,7 @@ class Agent:
             connection_timeout_s=self.device_model.integer("TxCtrlr", "EVConnectionTimeOut"),
             free_vend=free if authorization.free_vend else None,
             has_lock=evse.io is not None and evse.io.lock_coil is not None,
+            needs_meter=evse.meter.fail_on_error,
             resume_after_power_loss=self._config.recovery.resume_after_power_loss,
             signing=SigningTerms(f"{self._config.csms.identity} {evse.id}", evse.meter.tariff_text or "")
             if evse.meter.signed

@@ -35,6 +35,8 @@ class SessionRules:
     """A running session is asked to stop this long after the journal failed; its EV has 6 s more, 60 s are allowed."""
     free_vend: IdToken | None = None
     has_lock: bool = False
+    needs_meter: bool = False
+    """Nothing starts while the meter fails."""
     resume_after_power_loss: bool = False
     boot_id: str = ""
     """Names this boot of the computer."""
@@ -242,8 +244,9 @@ class SessionContext:
         return isinstance(self._event, ev.RemoteStartRequested) and self._event.authorize_first
 
     def cannot_bill(self) -> bool:
-        """Nothing new may start: it could not be journalled, or there is no register to start from."""
-        return not (self._deadlines.journal_healthy and self._register_known)
+        """Nothing new may start: it could not be journalled, or there is no register to start from or to end with."""
+        meter_fails = self.rules.needs_meter and not METER_FAULTS.isdisjoint(self.faults)
+        return meter_fails or not (self._deadlines.journal_healthy and self._register_known)
 
     def _view(self) -> SessionView:
         return SessionView(

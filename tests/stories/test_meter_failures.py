@@ -62,6 +62,14 @@ def test_fail_on_error_ends_the_session_of_a_meter_that_stops_answering(tmp_path
             assert not station.lines.bench.state(1)["contactor_closed"]
             [transaction] = station.csms.ledger.transactions
             assert (transaction.ends, transaction.stop_reason) == (1, "Other")
+            station.lines.bench.swipe(CARD)
+            await asyncio.sleep(20)
+            assert not station.lines.bench.state(1)["contactor_closed"], "nor does another begin meanwhile"
+            station.lines.bench.clear(1, "meter_silent")
+            await asyncio.sleep(10)
+            station.lines.bench.swipe(CARD)
+            await asyncio.sleep(20)
+            assert station.lines.bench.state(1)["contactor_closed"]
 
     run_virtual(story())
 
