@@ -38,3 +38,16 @@ class Measurement:
     def to_json(self) -> dict[str, Any]:
         """Render it as a row of the results file."""
         return {**asdict(self), "met": self.met}
+
+
+@dataclass(frozen=True, slots=True)
+class Excuse:
+    """Why a board misses a limit by its nature, and how far: beyond these times it has no excuse."""
+
+    reason: str
+    at_most_s: float
+    at_least_s: float = 0.0
+
+    def covers(self, measurement: Measurement) -> bool:
+        """Tell whether this is what the board is known for."""
+        return self.at_least_s <= measurement.value_s <= self.at_most_s

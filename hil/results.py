@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from hil.measurement import Measurement
+from hil.measurement import Excuse, Measurement
 from hil.roles import Json
 
 PRINTABLE = range(0x20, 0x7F)
@@ -45,12 +45,15 @@ def write_result(directory: Path, name: str, result: Result) -> Path:
     return fresh.replace(path)
 
 
-def judged(measurements: Sequence[Measurement], excuse: str | None) -> tuple[str, str]:
+def judged(measurements: Sequence[Measurement], excuse: Excuse | None) -> tuple[str, str]:
     """Return outcome and reason of a run that got to its end; `excuse`: why this board may miss a limit here."""
-    missed = "; ".join(each.sentence() for each in measurements if not each.met)
+    missed = [each for each in measurements if not each.met]
     if not missed:
         return "passed", ""
-    return ("failed", missed) if excuse is None else ("exception", f"{missed}: {excuse}")
+    told = "; ".join(each.sentence() for each in missed)
+    if excuse is None or not all(excuse.covers(each) for each in missed):
+        return "failed", told
+    return "exception", f"{told}: {excuse.reason}"
 
 
 def csms_rows(frames: Sequence[Json]) -> list[Json]:

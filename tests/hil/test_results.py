@@ -3,13 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from hil.measurement import Measurement
+from hil.measurement import Excuse, Measurement
 from hil.results import Result, csms_rows, judged, wire_rows, write_result
 
 LATE = Measurement("power off", 0.3, 0.1, "Table A.6")
 EARLY = Measurement("pause", 3.0, 6.5, "Table A.6", at_least_s=6.0)
 PROMPT = Measurement("power off", 0.1, 0.1, "Table A.6")
 UNJUDGED = Measurement("recorded", 99.0, None, "ours")
+EXCUSE = Excuse("its nature", at_most_s=3.5, at_least_s=0.2)
 
 
 def test_a_limit_that_is_just_met_is_met_and_without_a_limit_nothing_is_missed() -> None:
@@ -19,11 +20,17 @@ def test_a_limit_that_is_just_met_is_met_and_without_a_limit_nothing_is_missed()
 @pytest.mark.parametrize("missed", [LATE, EARLY], ids=["late", "early"])
 def test_a_missed_limit_fails_unless_the_board_is_excused(missed: Measurement) -> None:
     assert judged([PROMPT, missed], None) == ("failed", missed.sentence())
-    assert judged([PROMPT, missed], "its nature") == ("exception", f"{missed.sentence()}: its nature")
+    assert judged([PROMPT, missed], EXCUSE) == ("exception", f"{missed.sentence()}: its nature")
+
+
+@pytest.mark.parametrize("value_s", [0.15, 3.6], ids=["sooner", "later"])
+def test_a_limit_that_is_missed_by_more_than_the_excuse_says_fails(value_s: float) -> None:
+    other = Measurement("power off", value_s, 0.1, "Table A.6")
+    assert judged([LATE, other], EXCUSE) == ("failed", f"{LATE.sentence()}; {other.sentence()}")
 
 
 def test_an_excuse_that_was_not_needed_is_not_used() -> None:
-    assert judged([PROMPT], "its nature") == ("passed", "")
+    assert judged([PROMPT], EXCUSE) == ("passed", "")
 
 
 def test_text_on_the_wire_is_shown_as_text_and_anything_else_in_hexadecimal() -> None:
