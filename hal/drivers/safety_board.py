@@ -6,7 +6,7 @@ How the interface maps to this board:
 * The first report after opening the line is awaited before the first frame: a board that has not been steered since
   its start shows that its pilot is not enabled, and so a restart.
 * What it reports proves no plug-in: there is no counter, it is not said what happened while the host was away, and
-  the contactor opened then. So `BoardStatus.plug_in` is None, and a transaction of an earlier process ends.
+  the contactor opened then. So `BoardStatus.plug_in` is None, and the agent judges by how long it was away.
 * The board leaves its safe state by a frame without contactors once the cause is gone; a contactor closes only after.
 * A board that hangs in its safe state until it is reset stays in its fault: this driver has no reset line.
 Source: facts: boards_protocols, chargebyte; safety_split_and_interfaces.
