@@ -9,6 +9,7 @@ import logging
 import re
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -53,6 +54,15 @@ class _Pending:
     answer: asyncio.Future[Payload]
 
 
+@dataclass(slots=True)
+class _Written:
+    """A payload, checked and written."""
+
+    outgoing: Outgoing
+    schemas: Schemas
+    text: str
+
+
 class Calls:
     """Sends CALLs over whatever wire is up, and keeps those that still may be answered."""
 
@@ -62,6 +72,7 @@ class Calls:
         self._pending: dict[str, _Pending] = {}
         self._late: list[LateAnswer] = []
         self._strangers = 0
+        self._written: _Written | None = None
         self.unanswered_since_s: float | None = None
         """Loop time of the first CALL sent after the last answer; None if nothing is owed."""
 
@@ -78,6 +89,12 @@ class Calls:
                 if not pending.answer.done():
                     pending.answer.set_exception(LinkLostError("link lost"))
                     pending.answer.exception()  # retrieved: nobody may be waiting any more
+
+    def prepare(self, outgoing: Outgoing) -> None:
+        """Check and write what is probably sent next, so that it leaves at once when its turn comes."""
+        if self._wire is not None:
+            with suppress(RpcError, ValueError, TypeError):  # told when it is sent
+                self._write(self._wire, outgoing)
 
     async def call(
         self,
@@ -134,17 +151,26 @@ class Calls:
     ) -> Payload:
         if wire is None or wire is not self._wire:
             raise LinkLostError("not connected")
-        wire.schemas.check_request(outgoing.action, outgoing.payload)
+        text = self._write(wire, outgoing)
         message_id = str(uuid.uuid4())
         if on_attempt is not None:
             on_attempt(message_id)
         pending = self._remember(message_id, outgoing.action, wire.schemas)
         try:
             async with asyncio.timeout(timeout_s):
-                await wire.send(rpc.call_text(message_id, outgoing.action, outgoing.payload))
+                await wire.send(rpc.call_text_of(message_id, outgoing.action, text))
                 return await pending.answer
         except TimeoutError as error:
             raise CallTimeoutError(f"{outgoing.action} not answered within {timeout_s:g} s") from error
+
+    def _write(self, wire: Wire, outgoing: Outgoing) -> str:
+        """Check and write a payload unless that was done before. Raises: RpcError."""
+        written = self._written
+        if written is None or written.schemas is not wire.schemas or written.outgoing is not outgoing:
+            wire.schemas.check_request(outgoing.action, outgoing.payload)
+            written = _Written(outgoing, wire.schemas, rpc.payload_text(outgoing.payload))
+            self._written = written
+        return written.text
 
     def _remember(self, message_id: str, action: str, schemas: Schemas) -> _Pending:
         loop = asyncio.get_running_loop()

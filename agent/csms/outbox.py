@@ -123,10 +123,11 @@ class Outbox:
                     self._current = None
 
     def _prepare(self, fact: Fact) -> None:
-        """Let the adapter map a fact that may be next while the disk works: only its sending waits for that."""
+        """Write the message of a fact that may be next while the disk works: only its sending waits for that."""
         adapter = self._link.adapter
         if self._current is None and adapter is not None and self._link.online.is_set():
-            adapter.fact_requests(fact, self._known_of(fact))
+            for outgoing in adapter.fact_requests(fact, self._known_of(fact))[:1]:
+                self._link.calls.prepare(outgoing)
 
     def _known_of(self, fact: Fact) -> TransactionAtCsms:
         transaction_id = _transaction_id(fact)

@@ -90,7 +90,17 @@ def parse(text: str) -> Frame:
 
 def call_text(message_id: str, action: str, payload: Payload) -> str:
     """Write a CALL."""
-    return _encode([CALL, message_id, action, payload])
+    return call_text_of(message_id, action, payload_text(payload))
+
+
+def payload_text(payload: Payload) -> str:
+    """Write a payload, for `call_text_of`."""
+    return _encode(payload)
+
+
+def call_text_of(message_id: str, action: str, written_payload: str) -> str:
+    """Write a CALL whose payload was written before; an action needs no escapes."""
+    return f'[{CALL},{_encode(message_id)},"{action}",{written_payload}]'
 
 
 def result_text(message_id: str, payload: Payload) -> str:

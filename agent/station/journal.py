@@ -37,6 +37,7 @@ from agent.store.deliveries import Deliveries
 from agent.store.errors import StoreError
 from agent.store.journal_rows import DeadLetter, StoredRow
 from agent.store.json_codec import decode, encode
+from agent.store.log_room import make_log_room
 from agent.store.ordered_writer import OrderedWriter, Write
 from agent.store.queue_window import WINDOW_ROWS, QueueWindow
 from agent.store.registers import LastRegister
@@ -51,7 +52,7 @@ REMEMBERED_MESSAGES = 256
 """Message ids that a late answer may still quote."""
 KEEP_SENT = timedelta(days=30)
 KEEP_ROWS = 20_000
-PRUNE_FIRST_S = 60.0
+LOG_ROOM_AFTER_S, PRUNE_FIRST_S = 1.5, 60.0
 """After start-up, which has better things to do."""
 PRUNE_INTERVAL_S = 3600.0
 PRUNE_STEP = 200
@@ -98,7 +99,9 @@ class Journal:
             self._remember_messages(row)
 
     async def run(self) -> None:
-        """Delete old sent rows, a few at a time, for ever; returns only on cancellation."""
+        """Make the disk ready, then delete old sent rows, a few at a time, for ever; returns only on cancellation."""
+        await asyncio.sleep(LOG_ROOM_AFTER_S)
+        await make_log_room(self._database)
         wait_s = PRUNE_FIRST_S
         while True:
             await asyncio.sleep(wait_s)

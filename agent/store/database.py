@@ -25,6 +25,8 @@ from hal.value import dataclass
 T = TypeVar("T")
 Function = Callable[[sqlite3.Connection], T]
 
+LOG_PAGES = 256
+"""SQLite moves the log's pages into the database, and begins it anew, once there are so many: 1 MB."""
 BUSY_TIMEOUT_S = 1.0
 """How long to wait for a foreign process that holds the file, a technician's shell for instance."""
 _REOPEN_AFTER = frozenset(
@@ -209,6 +211,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
         connection.execute("PRAGMA foreign_keys=ON")
         bring_up_to_date(connection, path)
     except sqlite3.Error as error:
