@@ -36,7 +36,7 @@ ln -sf pts/ptmx "$dir/dev/ptmx"
 cp /etc/resolv.conf "$dir/etc/resolv.conf"
 if [ -n "${CA_FILE:-}" ]; then cp "$CA_FILE" "$dir/etc/ssl/certs/ca-certificates.crt"; fi
 if [ -n "${PIP_CONF:-}" ]; then cp "$PIP_CONF" "$dir/etc/pip.conf"; fi
-chroot "$dir" useradd --create-home driver
+chroot "$dir" useradd --create-home --home-dir /srv/driver driver
 mkdir "$home/pilotline"
 git -C "$repository" archive HEAD | tar -x -C "$home/pilotline"
 chroot "$dir" chown -R driver:driver /srv/driver
