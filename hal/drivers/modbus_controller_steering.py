@@ -5,7 +5,8 @@
   and no permission follows within `RETURN_GRACE_S`, it is switched off.
 * A value that was confirmed and is another one later, without a write of ours, is the mark of a restart.
 * Without a contactor register the contactor counts as closed when the state says so and the controller is switched on,
-  and as open only once the EV has left C; so an ordered opening is never taken for a seen one.
+  and as open only once the EV has left C; so an ordered opening is never taken for a seen one. A state of fault shows
+  no EV: what was known of the contactor stays.
 Source: facts: boards_protocols, Modbus charge controllers; iec61851_facts, sequences 7-10.
 """
 
@@ -240,7 +241,7 @@ class ControllerSteering:
     def _is_closed(self, report: Report) -> bool | None:
         if report.evidence is not None:
             return report.evidence
-        if report.pilot not in _ASKING:
+        if report.pilot is not None and report.pilot not in _ASKING:
             return False
         return True if report.is_charging and report.enabled else self.contactor_closed
 
@@ -253,4 +254,4 @@ class ControllerSteering:
         welded = (overdue and report.evidence) or now_s >= self._not_asked_since_s + self._profile.opening_time_s
         self.faults.stand(Fault.CONTACTOR_WELDED, "closed though nobody asks for power" if welded else "")
         unseen = overdue and not welded
-        self.faults.stand(Fault.CONTACTOR_UNCONFIRMED, "switched off, but still shown as charging" if unseen else "")
+        self.faults.stand(Fault.CONTACTOR_UNCONFIRMED, "switched off, but not shown as open" if unseen else "")

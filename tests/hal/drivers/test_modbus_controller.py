@@ -205,7 +205,7 @@ async def test_a_pilot_shorted_to_earth_is_told_as_a_fault_or_as_state_e(kind: s
             assert (await made.expect(FaultRaised, since=since)).fault is Fault.BOARD_INTERNAL
         else:
             await made.expect(PilotChanged, lambda event: event.state is PilotState.E, since=since)
-        await made.expect(PowerOff, since=since)
+            await made.expect(PowerOff, since=since)
 
 
 @every_kind

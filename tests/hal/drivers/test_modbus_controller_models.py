@@ -143,3 +143,17 @@ async def test_an_opening_that_cannot_be_seen_is_not_told_but_flagged() -> None:
         assert not any(isinstance(event, PowerOff) for event in made.events[since:])
         made.car.plug_out()
         assert (await made.expect(FaultCleared, since=since)).fault is Fault.CONTACTOR_UNCONFIRMED
+
+
+@pytest.mark.parametrize("kind", ["evse_wb", "phoenix_ev_cc"])
+@virtual
+async def test_a_state_of_fault_shows_no_open_contactor_where_no_register_tells_of_it(kind: str) -> None:
+    async with rig(kind) as made:
+        since = await made.charge(16.0, stubborn=True)
+        made.world.set_wiring(Wiring.DIODE_SHORTED, present=True)
+        await made.expect(FaultRaised, lambda event: event.fault is Fault.BOARD_INTERNAL, since=since)
+        await made.expect(FaultRaised, lambda event: event.fault is Fault.CONTACTOR_UNCONFIRMED, since=since)
+        assert not any(isinstance(event, PowerOff) for event in made.events[since:])
+        made.world.set_wiring(Wiring.DIODE_SHORTED, present=False)
+        made.car.plug_out()
+        await made.expect(PowerOff, since=since)
