@@ -111,6 +111,8 @@ class VariableDefinition:
     minimum: Decimal | int | None = None
     maximum: Decimal | int | None = None
     values: tuple[str, ...] = ()
+    one_of: tuple[str, ...] = ()
+    """At least one of these is in a list."""
     reboot_required: bool = False
     secret: bool = False
     """Never logged and never reported."""
@@ -191,6 +193,8 @@ def _list(definition: VariableDefinition, value: str) -> str:
         if members.count(member) > 1:
             raise ValueError(f"{member!r} is given twice")
     _check_bounds(definition, len(members), "the number of members")
+    if definition.one_of and not set(definition.one_of) & set(members):
+        raise ValueError(f"{value.strip()!r} has none of {', '.join(definition.one_of)}, which this station needs")
     return ",".join(members)
 
 

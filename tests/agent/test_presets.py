@@ -6,7 +6,7 @@ import pytest
 from agent.config import ConfigError, config_json_schema
 from agent.domain.device_model import DeviceModel, VariableKey
 from agent.presets import build_device_model
-from tests.agent.installed import assert_refused, installed
+from tests.agent.installed import TEXT, assert_refused, installed
 
 
 def model(directory: Path, *more: str) -> DeviceModel:
@@ -129,3 +129,12 @@ def test_what_the_model_does_not_take_is_refused_with_file_line_and_key(
         build_device_model(config)
     name = key.strip('"')
     assert_refused(refused, tmp_path / "conf.d" / "0.toml", 3, f"{section}.{name}", words)
+
+
+def test_a_stop_point_that_signing_cannot_serve_is_refused_with_file_line_and_key(tmp_path: Path) -> None:
+    text = TEXT.replace('map = "eastron_sdm630"', 'map = "iskra_wm3m4c"\nsigned = true')
+    config = installed(tmp_path, '[variables]\n"TxCtrlr.TxStopPoint" = "EVConnected"\n', text=text)
+    with pytest.raises(ConfigError) as refused:
+        build_device_model(config)
+    where = (tmp_path / "conf.d" / "0.toml", 2, "variables.TxCtrlr.TxStopPoint")
+    assert_refused(refused, *where, "Authorized", "PowerPathClosed")

@@ -5,6 +5,8 @@ NetworkConfigurationPriority and NetworkProfileConnectionAttempts (B09, B10), Re
 is refused), ItemsPerMessage and BytesPerMessage of GetReport (B08), OrganizationName and CertificateEntries (A02, M03).
 """
 
+from dataclasses import replace
+
 from agent.domain.variable import DataType, VariableDefinition, VariableKey
 from agent.domain.variables.rows import fixed, flag, integer, members, options, read_only, seconds, text
 from agent.domain.vocabulary import TxPoint
@@ -14,6 +16,7 @@ BYTES_PER_MESSAGE = 65_536
 DAY_S = 86_400
 REGISTER = "Energy.Active.Import.Register"
 TX_POINTS = tuple(point.value for point in TxPoint)
+ENDING_WITH_AUTHORIZATION = (TxPoint.AUTHORIZED.value, TxPoint.POWER_PATH_CLOSED.value)
 TIME_SOURCES = ("Heartbeat", "RealTimeClock")
 """Heartbeat: UTC is learnt from the back-end. RealTimeClock: the operating system's clock alone."""
 KEY_POLICIES = ("Never", "OncePerTransaction", "EveryMeterValue")
@@ -55,8 +58,9 @@ def authorization() -> list[VariableDefinition]:
     ]
 
 
-def transactions() -> list[VariableDefinition]:
-    """TxCtrlr."""
+def transactions(*, signs: bool = False) -> list[VariableDefinition]:
+    """TxCtrlr; a meter that signs has one begin and one end for each authorisation, so both end together."""
+    stop_point = members("TxCtrlr", "TxStopPoint", "EVConnected,Authorized", TX_POINTS, at_least=1)
     return [
         seconds("TxCtrlr", "EVConnectionTimeOut", 60),
         fixed(flag("TxCtrlr", "StopTxOnEVSideDisconnect", default=True)),
@@ -64,7 +68,7 @@ def transactions() -> list[VariableDefinition]:
         # Facts are journalled and sent once the back-end has accepted the station: B02, B03.
         fixed(flag("TxCtrlr", "TxBeforeAcceptedEnabled", default=True)),
         members("TxCtrlr", "TxStartPoint", "PowerPathClosed", TX_POINTS, at_least=1),
-        members("TxCtrlr", "TxStopPoint", "EVConnected,Authorized", TX_POINTS, at_least=1),
+        replace(stop_point, one_of=ENDING_WITH_AUTHORIZATION) if signs else stop_point,
     ]
 
 

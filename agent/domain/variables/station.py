@@ -55,7 +55,7 @@ def station_definitions(station: StationDescription) -> list[VariableDefinition]
         *(row for evse in station.evses for row in _evse(evse)),
         *controllers.communication(),
         *controllers.authorization(),
-        *controllers.transactions(),
+        *controllers.transactions(signs=station.signs),
         *controllers.metering(station.measurands),
         *(controllers.signed_metering() if station.signs else ()),
         *controllers.security(station.identity, station.security_profile),

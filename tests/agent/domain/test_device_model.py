@@ -1,4 +1,5 @@
 import logging
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -310,3 +311,17 @@ def test_after_any_sets_every_value_still_fits_and_survives_a_restart(sets: list
     restarted = DeviceModel(station_definitions(STATION))
     restarted.load(stored.items())
     assert everything(restarted) == everything(model)
+
+
+STOP_POINT = VariableKey("TxCtrlr", "TxStopPoint")
+
+
+@pytest.mark.parametrize("value", ["EVConnected", "EnergyTransfer", "EVConnected,EnergyTransfer"])
+def test_where_a_meter_signs_a_transaction_cannot_outlive_its_authorisation(model: DeviceModel, value: str) -> None:
+    signing = DeviceModel(station_definitions(replace(STATION, signs=True)))
+    refused = signing.set(STOP_POINT, value)
+    assert refused.status is SetStatus.REJECTED
+    assert "Authorized, PowerPathClosed" in refused.reason
+    assert signing.members("TxCtrlr", "TxStopPoint") == ("EVConnected", "Authorized")
+    assert signing.set(STOP_POINT, "EVConnected,PowerPathClosed").accepted
+    assert model.set(STOP_POINT, value).accepted, "where no meter signs"
