@@ -14,13 +14,15 @@ from agent.domain.events import (
     EvUnplugged,
     FaultAppeared,
     FaultDisappeared,
+    FaultSource,
 )
 from hal.api import Fault, PilotState
 
 _A, _B, _C, _D, _E, _F = PilotState
 _PLUGGED: Final = frozenset({_B, _C, _D})
 _ASKING: Final = frozenset({_C, _D})
-_PILOT_DOWN: Final = FaultAppeared(Fault.PILOT, "control pilot at 0 V")
+_PILOT_DOWN: Final = FaultAppeared(Fault.PILOT, "control pilot at 0 V", FaultSource.CONTROL_PILOT)
+_PILOT_WELL: Final = FaultDisappeared(Fault.PILOT, FaultSource.CONTROL_PILOT)
 
 
 def _edge(before: PilotState, after: PilotState) -> tuple[Event, ...]:
@@ -72,7 +74,7 @@ class ControlPilot:
                 return (_PILOT_DOWN,)
             self._car = _B
             return (_PILOT_DOWN, EvStoppedRequestingPower())
-        recovered: tuple[Event, ...] = (FaultDisappeared(Fault.PILOT),) if self._down else ()
+        recovered: tuple[Event, ...] = (_PILOT_WELL,) if self._down else ()
         self._down = False
         events = _edge(self._car, state)
         self._car = state

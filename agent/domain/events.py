@@ -1,5 +1,7 @@
 """What can happen to an EVSE. Past tense; each is a value that carries all a rule needs."""
 
+from enum import Enum, auto
+
 from agent.domain.facts import Sample
 from agent.domain.vocabulary import Authorization, IdToken, StoppedReason, TriggerReason
 from hal.api import Fault, MeterReading, PlugInCounter
@@ -59,19 +61,31 @@ class PowerTurnedOff:
     """Feedback: contactor open."""
 
 
+class FaultSource(Enum):
+    """Who sees a fault; it stands until all who saw it have seen it go."""
+
+    BOARD = auto()
+    """The board, a card beside it, or the meter: whoever reports it as a fault."""
+    CONTROL_PILOT = auto()
+    SUPERVISION = auto()
+    DERATING = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class FaultAppeared:
     """A fault stands."""
 
     fault: Fault
     detail: str = ""
+    source: FaultSource = FaultSource.BOARD
 
 
 @dataclass(frozen=True, slots=True)
 class FaultDisappeared:
-    """A fault no longer stands."""
+    """A fault no longer stands, as this source sees it."""
 
     fault: Fault
+    source: FaultSource = FaultSource.BOARD
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,6 @@
-"""Which faults stay although their cause is gone: latched above the board, by the catalogue's rule for each.
+"""Which faults stay although a cause of theirs is gone: latched above the board, by the catalogue's rule for each.
+
+A fault that several sources see stands until the last of them has seen it go.
 
 Source: facts lessons 33 (faults are latched above the pilot layer), bench scenarios RL-01, RC-01, ES-01.
 """
@@ -18,8 +20,8 @@ class FaultLatch:
 
     def __init__(self, restored: Iterable[Fault] = ()) -> None:
         self._restored = {fault for fault in restored if CATALOGUE[fault].latch is Latch.POWER_CYCLE}
-        self._causes: set[Fault] = set()
-        """Faults whose cause stands."""
+        self._causes: dict[Fault, set[ev.FaultSource]] = {}
+        """Faults whose cause stands, and who sees it."""
         self._held: dict[Fault, bool] = {}
         """Latched faults that were raised, and whether the board has restarted since."""
         self._plugged = False
@@ -33,15 +35,14 @@ class FaultLatch:
     def passed(self, event: ev.Event) -> tuple[ev.Event, ...]:
         """Return what the session is to hear in place of this event, in order."""
         match event:
-            case ev.FaultAppeared(fault):
-                self._causes.add(fault)
+            case ev.FaultAppeared(fault, source=source):
+                self._causes.setdefault(fault, set()).add(source)
                 self._restored.discard(fault)
                 if CATALOGUE[fault].latch is not Latch.CAUSE:
                     self._held[fault] = False
                 return (event,)
-            case ev.FaultDisappeared(fault):
-                self._causes.discard(fault)
-                return () if fault in self._held and not self._release(fault) else (event,)
+            case ev.FaultDisappeared(fault, source):
+                return (event,) if self._is_over(fault, source) else ()
             case ev.EvPluggedIn():
                 self._plugged = True
                 return (event,)
@@ -51,6 +52,15 @@ class FaultLatch:
             case ev.BoardAnswered():
                 return self._answered(event)
         return (event,)
+
+    def _is_over(self, fault: Fault, source: ev.FaultSource) -> bool:
+        """Take a cause away; True if the fault ends with it."""
+        causes = self._causes.get(fault, set())
+        causes.discard(source)
+        if causes:
+            return False
+        self._causes.pop(fault, None)
+        return fault not in self._held or self._release(fault)
 
     def _answered(self, event: ev.BoardAnswered) -> tuple[ev.Event, ...]:
         self._plugged = event.plugged

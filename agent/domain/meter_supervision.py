@@ -53,14 +53,14 @@ class _Condition:
             if not self.stands:
                 return ()
             self.stands = False
-            return (ev.FaultDisappeared(self.fault),)
+            return (ev.FaultDisappeared(self.fault, ev.FaultSource.SUPERVISION),)
         if self._since_s is None or at_s - self._seen_s > _GAP_S:
             self._since_s = at_s
         self._seen_s = at_s
         if self.stands or at_s - self._since_s < self._hold_s:
             return ()
         self.stands = True
-        return (ev.FaultAppeared(self.fault, detail),)
+        return (ev.FaultAppeared(self.fault, detail, ev.FaultSource.SUPERVISION),)
 
 
 class MeterSupervision:

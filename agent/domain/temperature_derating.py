@@ -11,6 +11,7 @@ from hal.api import Fault
 from hal.value import dataclass
 
 PLAUSIBLE_C: Final = (-50.0, 150.0)
+_SOURCE: Final = ev.FaultSource.DERATING
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,9 @@ class TemperatureDerating:
             return ()
         self._sensor_fault = fault
         if fault:
-            return (ev.FaultAppeared(Fault.TEMPERATURE_SENSOR, f"no value from {', '.join(self._missing)}"),)
-        return (ev.FaultDisappeared(Fault.TEMPERATURE_SENSOR),)
+            detail = f"no value from {', '.join(self._missing)}"
+            return (ev.FaultAppeared(Fault.TEMPERATURE_SENSOR, detail, _SOURCE),)
+        return (ev.FaultDisappeared(Fault.TEMPERATURE_SENSOR, _SOURCE),)
 
     def _judge_heat(self, at_s: float) -> tuple[ev.Event, ...]:
         """Too hot is told once the EV had time to stop by itself, and withdrawn when it has cooled down."""
@@ -98,5 +100,5 @@ class TemperatureDerating:
             return ()
         self._heat_fault = too_hot
         if too_hot:
-            return (ev.FaultAppeared(Fault.OVER_TEMPERATURE, f"{self.hottest_c:.0f} degrees Celsius"),)
-        return (ev.FaultDisappeared(Fault.OVER_TEMPERATURE),)
+            return (ev.FaultAppeared(Fault.OVER_TEMPERATURE, f"{self.hottest_c:.0f} degrees Celsius", _SOURCE),)
+        return (ev.FaultDisappeared(Fault.OVER_TEMPERATURE, _SOURCE),)

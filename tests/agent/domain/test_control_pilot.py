@@ -8,7 +8,8 @@ from hal.api import Fault, PilotState
 
 PLUG, PLUG_ASKING = ev.EvPluggedIn(), ev.EvPluggedIn(simplified=True)
 ASK, REST, LEAVE = ev.EvRequestedPower(), ev.EvStoppedRequestingPower(), ev.EvUnplugged()
-DOWN, UP = ev.FaultAppeared(Fault.PILOT, "control pilot at 0 V"), ev.FaultDisappeared(Fault.PILOT)
+DOWN = ev.FaultAppeared(Fault.PILOT, "control pilot at 0 V", ev.FaultSource.CONTROL_PILOT)
+UP = ev.FaultDisappeared(Fault.PILOT, ev.FaultSource.CONTROL_PILOT)
 
 
 @pytest.mark.parametrize(

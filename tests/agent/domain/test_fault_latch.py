@@ -1,3 +1,5 @@
+import pytest
+
 from agent.domain import events as ev
 from agent.domain.fault_latch import KEPT, FaultLatch
 from hal.api import Fault
@@ -92,3 +94,26 @@ def test_a_board_that_was_dark_with_the_agent_has_tested_itself_and_clears_it() 
     latch = FaultLatch([Fault.CONTACTOR_WELDED])
     assert latch.passed(answered(restarted=True)) == (answered(restarted=True),)
     assert latch.kept_over_restart == frozenset()
+
+
+@pytest.mark.parametrize("first", [ev.FaultSource.BOARD, ev.FaultSource.DERATING])
+def test_a_fault_that_two_sources_see_ends_with_the_last_of_them(first: ev.FaultSource) -> None:
+    both = (ev.FaultSource.BOARD, ev.FaultSource.DERATING)
+    last = next(source for source in both if source is not first)
+    latch = FaultLatch()
+    for source in both:
+        latch.passed(ev.FaultAppeared(Fault.OVER_TEMPERATURE, "", source))
+    assert latch.passed(ev.FaultDisappeared(Fault.OVER_TEMPERATURE, first)) == ()
+    over = ev.FaultDisappeared(Fault.OVER_TEMPERATURE, last)
+    assert latch.passed(over) == (over,)
+
+
+def test_unplugging_does_not_clear_a_latched_fault_that_another_source_still_sees() -> None:
+    latch = FaultLatch()
+    latch.passed(ev.EvPluggedIn())
+    for source in (ev.FaultSource.BOARD, ev.FaultSource.SUPERVISION):
+        latch.passed(ev.FaultAppeared(Fault.OVER_CURRENT, "", source))
+    assert latch.passed(ev.FaultDisappeared(Fault.OVER_CURRENT, ev.FaultSource.SUPERVISION)) == ()
+    assert latch.passed(ev.EvUnplugged()) == (ev.EvUnplugged(),)
+    well = ev.FaultDisappeared(Fault.OVER_CURRENT)
+    assert latch.passed(well) == (well,)

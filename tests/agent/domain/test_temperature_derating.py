@@ -4,7 +4,8 @@ from agent.domain import events as ev
 from agent.domain.temperature_derating import DeratingSteps, TemperatureDerating
 from hal.api import Fault
 
-HOT_FAULT = ev.FaultAppeared(Fault.OVER_TEMPERATURE, "71 degrees Celsius")
+SOURCE = ev.FaultSource.DERATING
+HOT_FAULT = ev.FaultAppeared(Fault.OVER_TEMPERATURE, "71 degrees Celsius", SOURCE)
 
 
 def limits(*temperatures_c: float, max_a: float = 32.0) -> list[float]:
@@ -36,7 +37,7 @@ def test_too_hot_pauses_first_and_cuts_power_before_five_seconds() -> None:
     told = [derating.measured({"board": 71.0}, at_s) for at_s in (10.0, 11.0, 12.0, 13.0, 14.0, 15.0)]
     assert derating.limit_a(32.0, 6.0) == 0.0
     assert told == [(), (), (), (), (HOT_FAULT,), ()]
-    assert derating.measured({"board": 62.0}, 60.0) == (ev.FaultDisappeared(Fault.OVER_TEMPERATURE),)
+    assert derating.measured({"board": 62.0}, 60.0) == (ev.FaultDisappeared(Fault.OVER_TEMPERATURE, SOURCE),)
 
 
 @pytest.mark.parametrize("nonsense", [None, -256.0, 819.1, -51.0])
@@ -44,9 +45,9 @@ def test_a_sensor_that_tells_nonsense_is_a_fault_and_not_cold(nonsense: float | 
     derating = TemperatureDerating()
     derating.measured({"board": 70.0}, 0.0)
     (fault,) = derating.measured({"board": nonsense}, 1.0)
-    assert fault == ev.FaultAppeared(Fault.TEMPERATURE_SENSOR, "no value from board")
+    assert fault == ev.FaultAppeared(Fault.TEMPERATURE_SENSOR, "no value from board", SOURCE)
     assert derating.limit_a(32.0, 6.0) == 16.0, "what was derated stays derated"
-    assert derating.measured({"board": 20.0}, 2.0) == (ev.FaultDisappeared(Fault.TEMPERATURE_SENSOR),)
+    assert derating.measured({"board": 20.0}, 2.0) == (ev.FaultDisappeared(Fault.TEMPERATURE_SENSOR, SOURCE),)
 
 
 def test_a_missing_sensor_may_be_configured_to_a_safe_current() -> None:

@@ -282,3 +282,33 @@ def test_a_card_that_was_silent_before_the_board_answered_lets_no_power_flow() -
             assert closed(rig)
 
     run_virtual(story())
+
+
+def test_a_board_that_finds_itself_hot_keeps_the_fault_after_its_sensor_has_cooled() -> None:
+    async def story(rig: EvseRig) -> None:
+        await charge(rig)
+        rig.boards[1].emit(FaultRaised(Fault.OVER_TEMPERATURE, "the board's own limit", now_s()))
+        await warm(rig, "75")
+        await warm(rig, "20")
+        assert stands(rig, Fault.OVER_TEMPERATURE)
+        assert not closed(rig)
+        rig.boards[1].emit(FaultCleared(Fault.OVER_TEMPERATURE, now_s()))
+        await asyncio.sleep(0.1)
+        assert not stands(rig, Fault.OVER_TEMPERATURE)
+
+    play(story)
+
+
+def test_a_pilot_that_is_back_does_not_end_what_the_board_itself_says_of_it() -> None:
+    async def story(rig: EvseRig) -> None:
+        await charge(rig)
+        rig.boards[1].car(PilotState.E)
+        rig.boards[1].emit(FaultRaised(Fault.PILOT, "out of range", now_s()))
+        rig.boards[1].car(PilotState.B)
+        await asyncio.sleep(0.1)
+        assert stands(rig, Fault.PILOT)
+        rig.boards[1].emit(FaultCleared(Fault.PILOT, now_s()))
+        await asyncio.sleep(0.1)
+        assert not stands(rig, Fault.PILOT)
+
+    play(story)
