@@ -31,7 +31,6 @@ _BOARD_KEYS = {
         *("can_interface", "can_channel", "can_bitrate"),
         *("silence_limit_s", "firmware_min", "firmware_max"),
         *("wakes_up", "wake_up_after_s", "wake_up_f_s", "wake_up_x1_s"),
-        *("phase_switch", "phase_dead_time_s", "max_phase_switches", "phase_switch_in_f", "one_to_three_while_plugged"),
     ),
     "modbus": ("poll_interval_s", "profile", "parity", "host", "tcp_port", "unit", "charging_point"),
 }
@@ -157,8 +156,6 @@ def _check_board(index: int, evse: EvseConfig, written: Tree, refuse: _Refuse) -
         _check_controller(evse, path, refuse)
     else:
         check_board_line(board, path, refuse)
-    if board.phase_switch and evse.phases == 1:
-        refuse((*path, "phase_switch"), "false, because this EVSE has one phase")
 
 
 def _check_controller(evse: EvseConfig, path: KeyPath, refuse: _Refuse) -> None:

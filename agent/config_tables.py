@@ -180,13 +180,6 @@ class BoardConfig:
     wake_up_after_s: float = setting(Number(10, 600, "s"), "in B with an offer before that, s", default=30)
     wake_up_f_s: float = setting(Number(3, 10, "s"), "state F of the wake-up, s", default=4)
     wake_up_x1_s: float = setting(Number(0.5, 3, "s"), "+12 V between F and the offer, s", default=0.75)
-    phase_switch: bool = _flag("contactor 2 switches L2 and L3 apart from contactor 1", default=False)
-    phase_dead_time_s: float = setting(Number(1, 600, "s"), "open before phases are switched, s", default=10)
-    max_phase_switches: int = setting(Number(0, 1000, whole=True), "phase switches in one plug-in", default=10)
-    phase_switch_in_f: bool = _flag("state F instead of +12 V while phases are switched", default=False)
-    one_to_three_while_plugged: bool = _flag(
-        "three phases after one under a plugged-in car, which can destroy some cars", default=True
-    )
 
     @property
     def line_baudrate(self) -> int:

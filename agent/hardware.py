@@ -125,7 +125,6 @@ def _board(evse: EvseConfig, buses: MeterBuses, open_line: OpenLine, card: "Modb
             _beside(evse, devices.pilot, card),
             _sequence_values(evse.board, _phases(evse)),
             interrupt=devices.interrupt,
-            phase_switch=devices.phase_switch,
         )
     port = _board_port(evse.board, open_line)
     settings = OpenEvseSettings(
@@ -206,7 +205,6 @@ def _safety_settings(evse: EvseConfig) -> SafetyBoardSettings:
     return SafetyBoardSettings(
         max_current_a=evse.max_current_a,
         phases=_phases(evse),
-        has_phase_switch=evse.board.phase_switch,
         silence_limit_s=evse.board.silence_limit_s,
         firmware_min=evse.board.firmware_version_min,
         firmware_max=evse.board.firmware_version_max,
@@ -221,10 +219,6 @@ def _sequence_values(board: BoardConfig, phases: Phases) -> SequenceValues:
         wake_up_f_s=board.wake_up_f_s,
         wake_up_x1_s=board.wake_up_x1_s,
         phases=phases,
-        phase_dead_time_s=board.phase_dead_time_s,
-        max_phase_switches=board.max_phase_switches,
-        phase_switch_in_f=board.phase_switch_in_f,
-        one_to_three_while_plugged=board.one_to_three_while_plugged,
     )
 
 

@@ -92,11 +92,11 @@ class SafetyBoardSettings:
 
     max_current_a: float
     phases: Phases
-    has_phase_switch: bool
     silence_limit_s: float
     firmware_min: tuple[int, int, int]
     firmware_max: tuple[int, int, int]
     has_ventilation: bool = False
+    has_phase_switch: bool = False
 
 
 def safety_board(port: Port, settings: SafetyBoardSettings) -> BoardDevices:

@@ -212,7 +212,7 @@ REFUSALS = [
     ('driver = "openevse"', f'{SAFETY}\nfirmware_min = "0.3"', "evse[2].board.firmware_min", "three numbers"),
     ('driver = "openevse"', f'{SAFETY}\nfirmware_max = "0.1.256"', "evse[2].board.firmware_max", "up to 255"),
     ('driver = "openevse"', f'{SAFETY}\nfirmware_max = "0.1.0"', "evse[2].board.firmware_max", "0.2.0"),
-    ('driver = "openevse"', f"{SAFETY}\nphase_switch = true", "evse[2].board.phase_switch", "one phase"),
+    ('driver = "openevse"', f"{SAFETY}\nphase_switch = true", "evse[2].board.phase_switch", "a known key"),
 ]
 
 

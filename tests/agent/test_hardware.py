@@ -114,15 +114,14 @@ def test_a_board_that_does_something_or_is_accepted_by_name_is_used(tmp_path: Pa
 
 
 def test_a_safety_controller_is_built_with_its_sequences_from_the_configuration(tmp_path: Path) -> None:
-    keys = 'driver = "safety"\nwake_up_after_s = 45\nphase_switch = true\nphase_dead_time_s = 20\n'
+    keys = 'driver = "safety"\nwake_up_after_s = 45\nwake_up_f_s = 5\n'
     config = installed(tmp_path, text=TEXT.replace('driver = "openevse"\n', keys))
     board = build_hardware(config, utc, lambda _: memory_pipe()[0]).evses[1].board
     assert board.capabilities.leaves_sequences_to_host
     assert board.capabilities.host_loss_action is HostLossAction.OPEN
-    assert board.capabilities.has_phase_switch
     assert isinstance(board, SequencedBoard)
-    assert (board.sequences.values.wake_up_after_s, board.sequences.values.phase_dead_time_s) == (45.0, 20.0)
-    assert board.phase_refusal(1) is None
+    assert (board.sequences.values.wake_up_after_s, board.sequences.values.wake_up_f_s) == (45.0, 5.0)
+    assert board.phase_refusal(1) == "this board has no phase switch"
 
 
 def test_a_pn532_is_opened_at_its_own_speed_unless_another_is_configured(tmp_path: Path) -> None:
