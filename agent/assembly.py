@@ -241,22 +241,26 @@ class Agent:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then stop every session in order, flush and return."""
-        async with asyncio.TaskGroup() as group:
-            runners = [
-                self.station.run(),
-                self.journal.run(),
-                self._put_boards_first(),
-                self.client.run(),
-                *(runner.run() for runner in self._hardware.runners),
-                *(self._read_cards(reader) for reader in self._hardware.readers),
-            ]
-            self._tasks = [group.create_task(runner) for runner in runners]
-            await stop.wait()
-            await self.station.stop_all(StoppedReason.REBOOT, TriggerReason.RESET_COMMAND)
-            await self._rest_cards()
-            for task in self._tasks:
-                task.cancel()
-        await self.close()
+        try:
+            async with asyncio.TaskGroup() as group:
+                runners = [
+                    self.station.run(),
+                    self.journal.run(),
+                    self._put_boards_first(),
+                    self.client.run(),
+                    *(runner.run() for runner in self._hardware.runners),
+                    *(self._read_cards(reader) for reader in self._hardware.readers),
+                ]
+                self._tasks = [group.create_task(runner) for runner in runners]
+                await stop.wait()
+                await self.station.stop_all(StoppedReason.REBOOT, TriggerReason.RESET_COMMAND)
+                await self._rest_cards()
+                for task in self._tasks:
+                    task.cancel()
+            await self.close()
+        finally:
+            if isinstance(self._frames, FrameLog):
+                self._frames.close()
 
     async def _rest_cards(self) -> None:
         """Leave no motor of a lock driven: nobody would stop it."""
@@ -277,8 +281,6 @@ class Agent:
         """Write what is left and close the store."""
         await self.journal.close()
         await self._database.close()
-        if isinstance(self._frames, FrameLog):
-            self._frames.close()
 
     async def _read_cards(self, hardware: ReaderHardware) -> None:
         def presented(card: CardPresented) -> None:

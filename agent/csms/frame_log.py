@@ -6,10 +6,12 @@ frames that differ in their message id only is written as its first few and thei
 """
 
 import logging
+import os
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -23,6 +25,8 @@ KEPT_FILES = 3
 MAX_QUEUED_FRAMES = 10_000
 MAX_SHOWN_REPEATS = 5
 LOOK_INTERVAL_S = 0.1
+FILE_MODE = 0o640
+"""Frames tell who charges when: not everybody's business."""
 
 _Item = tuple[float, str, str]
 
@@ -162,14 +166,16 @@ class _Writer:
         if not self._broken:
             logger.warning("frame log cannot be written: %s", error)
         self._broken = True
-        self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            with suppress(OSError):  # what it still holds cannot be written either
+                file.close()
 
     def _open(self) -> BinaryIO:
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("ab")
+            self._file = os.fdopen(os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, FILE_MODE), "ab")
             self._size = self._file.tell()
-            self._path.chmod(0o640)
         return self._file
 
     def _rotate_if_full(self) -> None:

@@ -1,10 +1,12 @@
+import stat
 import time
 from pathlib import Path
 
 import pytest
 
-from agent.csms.frame_log import FrameLog
+from agent.csms.frame_log import LOOK_INTERVAL_S, FrameLog
 from agent.csms.frame_mask import mask
+from tests.agent.store.disk_limits import file_size_limit
 
 
 @pytest.mark.parametrize(
@@ -31,6 +33,10 @@ def test_secrets_are_masked(text: str, shown: str) -> None:
 def test_other_values_are_shown() -> None:
     text = '[2,"a","ChangeConfiguration",{"key":"HeartbeatInterval","value":"300"}]'
     assert mask(text) == text
+
+
+def is_open(path: Path) -> bool:
+    return any(link.is_symlink() and link.readlink() == path for link in Path("/proc/self/fd").iterdir())
 
 
 def test_frames_are_written_with_time_and_direction(tmp_path: Path) -> None:
@@ -70,6 +76,20 @@ def test_a_disk_that_cannot_be_written_costs_nothing_but_frames(tmp_path: Path) 
     log.received("x")
     log.close()
     assert (tmp_path / "file").read_text() == "as before"
+
+
+def test_a_disk_that_fills_up_costs_nothing_but_frames_and_no_open_file(tmp_path: Path) -> None:
+    path = tmp_path / "ocpp.log"
+    log = FrameLog(path)
+    with file_size_limit(1000):
+        for _ in range(3):
+            log.received("x" * 50_000)
+            time.sleep(2 * LOOK_INTERVAL_S)
+            assert not is_open(path)
+    log.received('[2,"a","Heartbeat",{}]')
+    log.close()
+    assert "Heartbeat" in path.read_text("utf-8")
+    assert stat.S_IMODE(path.stat().st_mode) & 0o007 == 0
 
 
 def test_a_frame_costs_the_loop_under_10_us(tmp_path: Path) -> None:
