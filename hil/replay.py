@@ -5,8 +5,8 @@ import asyncio
 import json
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,20 @@ from hal.codecs.recording import Entry, Recording, RecordingError, WireBytes, re
 from hil.command_line import DONE, FAILED, WRONG_USAGE, complain
 from hil.lines.pty_line import PtyLine
 from hil.lines.tcp_line import TcpLine
-from hil.replay_script import LineScript, Script
+from hil.replay_line import Exchange, LineScript
+from hil.replay_requests import Request
+from hil.replay_script import Gate, Script
 
 COMMAND = "pilotline-bench replay"
 STEP_S = 0.005
 PATIENCE_S = 10.0
 """So long, in recorded time, the clock waits for what the agent has to set; then it goes on without."""
+SIGHT_PATIENCE_S = 5.0
+"""So long it waits for the agent to see what was new."""
+AFTERWARDS_S = 3.0
+"""With --once the lines stay so long after all was played: an agent acts on what it saw last before they are gone."""
+TAKEN_S = 0.25
+"""An agent has dealt with an answer so long after it was sent, or when it asks the next question on that line."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,8 +86,9 @@ async def _replay(recording: Recording, args: argparse.Namespace) -> int:
         played.cancel()
         complaints = replay.script.complaints()
         print(json.dumps({"played": not stop.is_set(), "unmatched": complaints}), flush=True)
-        if not args.once:
-            await ended
+        with suppress(TimeoutError):
+            async with asyncio.timeout(AFTERWARDS_S if args.once else None):
+                await ended
         ended.cancel()
     finally:
         await replay.close()
@@ -124,15 +133,16 @@ class Replay:
         await self._asked.wait()
         loop = asyncio.get_running_loop()
         before_s, waited_s = loop.time(), 0.0
-        while self._now < self.script.end:
+        while self.script.gate() is not None or self._now < self.script.end:
             await asyncio.sleep(STEP_S)
-            step = (loop.time() - before_s) * self._speed
+            step_s = (loop.time() - before_s) * self._speed
             before_s = loop.time()
             gate = self.script.gate()
-            until = self._now + step if gate is None else min(self._now + step, max(self._now, gate.t))
-            waited_s = waited_s + step if until <= self._now else 0.0
-            if gate is not None and waited_s > PATIENCE_S:
-                self.script.give_up(gate)
+            wanted = max(self._now + step_s, self.script.reached())
+            until = wanted if gate is None else min(wanted, max(self._now, gate.t))
+            waited_s = waited_s + step_s if until <= self._now else 0.0
+            if gate is not None:
+                _lose_patience(gate, waited_s)
             for device in self._devices.values():
                 device.speak(self._now, until)
             self._now = until
@@ -143,6 +153,13 @@ class Replay:
             pty.close()
         for tcp in self._tcp:
             await tcp.close()
+
+
+def _lose_patience(gate: Gate, waited_s: float) -> None:
+    if gate.is_order and waited_s > PATIENCE_S:
+        gate.line.give_up_order(gate.exchange)
+    elif not gate.is_order and waited_s > SIGHT_PATIENCE_S:
+        gate.line.give_up_sight(gate.exchange)
 
 
 class _Device:
@@ -164,14 +181,20 @@ class _Device:
         for frame in protocol.split(self._buffer):
             request = protocol.request(frame)
             exchange = self._script.answer(request, self._now())
-            for delay_s, said in exchange.answer if exchange is not None else ():
-                send = partial(self._send, protocol.fit(said, request))
-                asyncio.get_running_loop().call_later(delay_s / self._speed, send)
+            if exchange is not None:
+                self._answer(exchange, request)
 
     def speak(self, after: float, until: float) -> None:
         """Say what the device said by itself in this time."""
         for said in self._script.said_between(after, until):
             self.output(said)
+
+    def _answer(self, exchange: Exchange, request: Request) -> None:
+        loop, last_s = asyncio.get_running_loop(), 0.0
+        for delay_s, said in exchange.delays(self._now()):
+            last_s = delay_s / self._speed
+            loop.call_later(last_s, self._send, self._script.protocol.fit(said, request))
+        loop.call_later(last_s + TAKEN_S, self._script.saw, exchange)
 
     def _send(self, data: bytes) -> None:
         self.output(data)

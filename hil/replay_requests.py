@@ -17,6 +17,9 @@ WRITE_SEVERAL = 16
 MBAP_SIZE = 6
 RAPI_POLLS = (b"$G", b"$FP", b"$SY")
 """Questions, texts for the display, and the heartbeat: nothing on the board depends on their moment."""
+RAPI_MEASURES = (b"$GG", b"$GU", b"$GP")
+"""Current, energy, temperatures."""
+RAPI_STATE = b"$GS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,10 @@ class Request:
     """Sequence or transaction id, to be repeated in the answer."""
 
 
+def _whole(_request: Request, answer: bytes) -> bytes:
+    return answer
+
+
 @dataclass(frozen=True, slots=True)
 class Protocol:
     """How requests of a kind of line are found and answers are made fit."""
@@ -42,6 +49,8 @@ class Protocol:
     """Renumbers a recorded answer for a request."""
     is_answer: Callable[[bytes], bool]
     """Tells an answer from what the device says by itself."""
+    state: Callable[[Request, bytes], bytes] = _whole
+    """What of an answer is news if it changes; empty: it is measured, and changes all the time."""
 
 
 def protocol_of(kind: str) -> Protocol:
@@ -66,10 +75,20 @@ def _rapi_request(frame: bytes) -> Request:
 
 
 def _rapi_fit(answer: bytes, request: Request) -> bytes:
-    body = answer.partition(b"^")[0].partition(b" :")[0]
+    # A line feed that ended what the board said before is no part of the answer, and not of its checksum.
+    body = answer.lstrip(b"\n").partition(b"^")[0].partition(b" :")[0]
     if request.number:
         body += b" :" + request.number
     return body + b"^%02X\r" % xor_checksum(body)
+
+
+def _rapi_state(request: Request, answer: bytes) -> bytes:
+    if request.key.startswith(RAPI_MEASURES):
+        return b""
+    words = answer.partition(b"^")[0].split()
+    if request.key.startswith(RAPI_STATE):
+        del words[2:3]  # the seconds of charging
+    return b" ".join(words)
 
 
 def _rtu_split(buffer: bytearray) -> list[bytes]:
@@ -123,6 +142,7 @@ PROTOCOLS = {
         _rapi_request,
         _rapi_fit,
         lambda frame: frame.lstrip(b"\n").startswith((b"$OK", b"$NK")),
+        _rapi_state,
     ),
     "modbus_rtu": Protocol(_rtu_split, lambda frame: _modbus_request(frame[:-2]), _unchanged, lambda _frame: True),
     "modbus_tcp": Protocol(

@@ -1,91 +1,34 @@
 """The device side of a recording: what is answered to which request, and what is said without being asked (rule).
 
-Time runs as it was recorded, but it waits for what the agent set at that moment (a current, a permission), so that no
-device reacts to what has not been asked yet. Questions may come in any number and order: each is answered as it was
-about then, and never as it was before or after the device changed.
+Time runs as it was recorded, but it waits twice: for what the agent set at that moment (a current, a permission), so
+that no device reacts to what has not been asked yet; and, before anything further happens, for the agent to have seen
+what was new, so that an agent that is late or asks in another rhythm is told the same things in the same order.
+Questions may come in any number and order: each is answered as it was about then, and never as it was before or after
+the device changed.
 """
 
+import math
 from bisect import bisect_left, bisect_right
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from hal.codecs.recording import Direction, Recording, WireBytes
-from hil.replay_requests import Protocol, Request, protocol_of, split_frames
+from hil.replay_line import Exchange, LineScript
+from hil.replay_requests import Protocol, protocol_of, split_frames
 
-EARLY_S = 5.0
-"""A request that sets something counts as the recorded one if it comes this much before it."""
+EARLY_NUMBER_S = 5.0
+"""An answer belongs to a request of its number that is at most this old."""
 
 
-@dataclass(slots=True)
-class Exchange:
-    """One recorded request and its answer."""
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What the clock waits for before it passes `t`."""
 
     t: float
-    request: Request
-    sets: bool
-    """It set what was not so before: time waits for it."""
-    answer: list[tuple[float, bytes]] = field(default_factory=list)
-    """What came, and how long after the request, s."""
-    matched: bool = False
-
-    @property
-    def answered(self) -> float:
-        """When the answer came: what it tells was so then."""
-        return self.t + (self.answer[0][0] if self.answer else 0.0)
-
-
-@dataclass(slots=True)
-class LineScript:
-    """One line of the recording."""
-
-    name: str
-    protocol: Protocol
-    exchanges: list[Exchange] = field(default_factory=list)
-    spoken: list[tuple[float, bytes]] = field(default_factory=list)
-    """What the device said by itself, and when."""
-    given: dict[bytes, float] = field(default_factory=dict)
-    """Time of the last answer to each request: no device goes back in time."""
-    unknown: Counter[bytes] = field(default_factory=Counter)
-    """Requests of the agent that the recording does not know."""
-    missed: list[Exchange] = field(default_factory=list)
-    """What the agent set in the recording and did not set now."""
-
-    def answer(self, request: Request, now: float) -> Exchange | None:
-        """Return the exchange whose answer fits a request of the agent; None for a request never seen."""
-        same = [each for each in self.exchanges if each.request.key == request.key]
-        if not same:
-            self.unknown[request.key] += 1
-            return None
-        if request.slot is not None:
-            due = next((each for each in same if each.sets and not each.matched and each.t <= now + EARLY_S), None)
-            if due is not None:
-                due.matched = True
-                return due
-        same = [each for each in same if not each.sets or each.matched] or same
-        same = [each for each in same if each.answer] or same  # a lost answer is not played: the clock may stand here
-        since = self.given.get(request.key, now)
-        chosen = self._nearest([each for each in same if each.t >= since] or same[-1:] if since < now else same, now)
-        self.given[request.key] = chosen.t
-        return chosen
-
-    def _nearest(self, same: list[Exchange], now: float) -> Exchange:
-        changes = sorted([t for t, _ in self.spoken] + [each.t for each in self.exchanges if each.sets])
-        epoch = bisect_right(changes, now)
-        in_epoch = [each for each in same if bisect_right(changes, each.answered) == epoch]
-        if not in_epoch:
-            # Nobody asked between two changes: what was so after them is nearer to the truth than what was before.
-            in_epoch = [each for each in same if each.answered > now][:1]
-        return min(in_epoch or same, key=lambda each: abs(each.answered - now))
-
-    def due(self) -> Exchange | None:
-        """What the agent has to set next; None: nothing any more."""
-        return next((each for each in self.exchanges if each.sets and not each.matched), None)
-
-    def said_between(self, after: float, until: float) -> list[bytes]:
-        """What the device says by itself in this time."""
-        times = [t for t, _ in self.spoken]
-        return [data for _, data in self.spoken[bisect_right(times, after) : bisect_right(times, until)]]
+    line: LineScript
+    exchange: Exchange
+    is_order: bool
+    """True: the agent has to set it; False: it has to see the answer."""
 
 
 class Script:
@@ -98,23 +41,38 @@ class Script:
         }
         for name, script in self.lines.items():
             _take(script, [each for each in recording.entries if isinstance(each, WireBytes) and each.line == name])
+            script.prepare()
         asked = [entry.t for entry in recording.entries if _is_asking(entry)]
         if not asked:
             raise ValueError("nobody asks a device anything in this recording")
         self.start = min(asked)
         self.end = recording.entries[-1].t
+        self._order()
 
-    def gate(self) -> Exchange | None:
-        """What has to be set next on any line."""
-        waiting = [each for line in self.lines.values() if (each := line.due()) is not None]
-        return min(waiting, key=lambda each: each.t, default=None)
-
-    def give_up(self, exchange: Exchange) -> None:
-        """Go on without what was not set."""
-        exchange.matched = True
+    def gate(self) -> Gate | None:
+        """What the clock has to wait for next, on any line."""
+        gates: list[Gate] = []
         for line in self.lines.values():
-            if exchange in line.exchanges:
-                line.missed.append(exchange)
+            if (due := line.due()) is not None:
+                gates.append(Gate(due.t, line, due, is_order=True))
+            if (unseen := line.unseen()) is not None:
+                gates.append(Gate(math.nextafter(unseen.until, -math.inf), line, unseen, is_order=False))
+        return min(gates, key=lambda gate: gate.t, default=None)
+
+    def reached(self) -> float:
+        """The time that the agent has reached by what it set, though the clock may be behind."""
+        return max(line.set_at for line in self.lines.values())
+
+    def _order(self) -> None:
+        """Fix what was new on any line, and until when each news has to be seen."""
+        news = sorted({t for line in self.lines.values() for t in line.happened()})
+        orders = {each.t for line in self.lines.values() for each in line.exchanges if each.sets}
+        borders = sorted({*news, *orders})
+        for line in self.lines.values():
+            line.borders = borders
+            for each in line.news:
+                after = bisect_right(news, each.answered)
+                each.until = min([self.end, *news[after : after + 1]])
 
     def complaints(self) -> list[str]:
         """What could not be matched, in sentences."""
@@ -170,7 +128,7 @@ def _hear(script: LineScript, t: float, frame: bytes) -> None:
     asked = script.exchanges[-1]
     number = frame.partition(b" :")[2][:2] if script.protocol is protocol_of("rapi") else b""
     if number:
-        recent = script.exchanges[bisect_left(script.exchanges, t - EARLY_S, key=lambda each: each.t) :]
+        recent = script.exchanges[bisect_left(script.exchanges, t - EARLY_NUMBER_S, key=lambda each: each.t) :]
         asked = next((each for each in reversed(recent) if each.request.number == number), asked)
     asked.answer.append((t - asked.t, frame))
 

@@ -19,6 +19,8 @@ Json = dict[str, Any]
 CARD = "04AABBCC"
 LIMIT_S = 30.0
 DIODE_S = 4.0
+PERSON_S = 0.5
+"""Nobody acts in the same instant: what the devices then say at once has no order that an agent could keep."""
 
 
 class Told:
@@ -78,16 +80,19 @@ async def recorded(directory: Path, board: str, add: Add, *, by_agent: bool = Fa
         await told.until(last("Available"), "available")
         await station.bench.ask("plug_in", evse=1, cable_a=32, current_a=16)
         await told.until(last("Preparing"), "preparing")
+        await asyncio.sleep(PERSON_S)
         await station.bench.ask("swipe", token=CARD)
         await told.until(last("Charging"), "charging")
         await asyncio.sleep(DIODE_S)  # energy flows
         await station.bench.ask("fault", evse=1, kind="diode")
         await told.until(last("Faulted"), "faulted")
+        await asyncio.sleep(PERSON_S)
         await station.bench.ask("clear", evse=1)
         await station.bench.ask("plug_out", evse=1)
         await told.until(lambda sentences: last("Available")(sentences) and "StopTrans" in str(sentences), "free")
+        story = list(told.sentences)  # what a station says when it is ended is no part of it
         await station.agent.end(5.0)
-        return told.sentences
+        return story
     finally:
         await station.agent.kill()
         await station.end(5.0)
