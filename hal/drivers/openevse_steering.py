@@ -10,14 +10,11 @@ import math
 from typing import Final
 
 from hal.api import (
-    BadFrameError,
     BoardConnected,
     BoardEvent,
     BoardStatus,
-    DeviceRefusedError,
     Fault,
     ForbidReason,
-    OfferConfirmed,
     PilotChanged,
     PilotState,
     PlugInCounted,
@@ -28,6 +25,7 @@ from hal.codecs.rapi import EnergyReply, HeartbeatReply, Reply, StateReply, Stat
 from hal.codecs.rapi_values import MIN_CURRENT_A, TIME_LIMIT_STEP_MIN, EvseState, HeartbeatTrigger, Verb, VFlags
 from hal.drivers.openevse_faults import FaultLedger
 from hal.drivers.openevse_identity import Identity, accepted, plug_in_counter
+from hal.drivers.openevse_offer import OfferLedger, current_answered, heartbeat_answered
 from hal.drivers.openevse_plan import (
     FAST_POLL_S,
     HOLD_F_S,
@@ -83,8 +81,7 @@ class Steering:
         self.board = OpenEvseState()
         self.connected = False
         self._faults = FaultLedger()
-        self._announced_offer_a: int | None = None
-        self._offer_asked = False
+        self._offer = OfferLedger(self.wanted, self.board)
         self._state_asked_after_change = False
         self._fast_until_s = -math.inf
 
@@ -95,7 +92,7 @@ class Steering:
         floor_a = min(math.floor(offered_current_a), self.settings.max_current_a)
         self.wanted.offered_current_a = floor_a if floor_a >= MIN_CURRENT_A else 0
         self.wanted.refused_current_a = None
-        self._offer_asked = True
+        self._offer.is_asked = True
         if self.wanted.offered_current_a == 0:
             self.wanted.undecided_until_s = self.wanted.waits_for_ev_until_s = -math.inf
         self._quicken(now_s)
@@ -136,7 +133,7 @@ class Steering:
     def lost(self) -> None:
         """The line is gone: nothing is known any more."""
         self._forget()
-        self._announced_offer_a = None
+        self._offer.announced_a = None
 
     def restarted(self) -> None:
         """The board restarted: nothing is known, and permission must be given anew."""
@@ -193,9 +190,9 @@ class Steering:
                 self.known.stale = not self._state_asked_after_change
                 return self._observe(state.state, state.pilot, state.vflags, now_s)
             case Verb.SET_CURRENT:
-                self._current_answered(int(command.params[0]), reply)
+                current_answered(self.wanted, self.known, int(command.params[0]), reply)
             case Verb.GET_HEARTBEAT | Verb.SET_HEARTBEAT:
-                self._heartbeat_answered(command, reply, now_s)
+                heartbeat_answered(self.known, command, reply, now_s)
             case Verb.SET_TIME_LIMIT if reply.ok:
                 self.known.next_time_limit_s = now_s + self.known.time_limit_steps * _SECONDS_PER_STEP / 3
             case Verb.GET_ENERGY if reply.ok:
@@ -269,7 +266,8 @@ class Steering:
         asked_to_stop = self.wanted.offered_current_a == 0 and not self.wanted.faulty
         if aim is Target.ASLEEP and self.board.enabled and closed and not asked_to_stop and not self.wanted.opening:
             self._begin_opening()
-        events += self._offer_events(now_s)
+        if self.connected:
+            events += self._offer.events(self.known, now_s)
         return events, next_command(self.wanted, self.known, self.board, now_s)
 
     def next_due_s(self, now_s: float) -> float:
@@ -353,48 +351,3 @@ class Steering:
 
     def _changed_faults(self, now_s: float) -> list[BoardEvent]:
         return self._faults.changes(self.board.fault, self.board.fault_detail, now_s)
-
-    def _current_answered(self, asked_a: int, reply: Reply) -> None:
-        if not reply.params or not reply.params[0].isdecimal():
-            raise BadFrameError("$SC was answered without a current")
-        self.known.current_a, self.known.asked_current_a = int(reply.params[0]), asked_a
-        if self.known.current_a > asked_a:
-            # Trap 2: `$NK n` has set n.
-            logger.error(
-                "board offers more than asked, offer withdrawn asked_a=%d set_a=%d", asked_a, self.known.current_a
-            )
-            self.wanted.refused_current_a = asked_a
-
-    def _heartbeat_answered(self, command: Command, reply: Reply, now_s: float) -> None:
-        if not reply.params:
-            raise DeviceRefusedError(f"no heartbeat supervision: {command.verb}")
-        trigger = HeartbeatReply.from_params(reply.params).trigger
-        if not reply.ok:
-            trigger = HeartbeatTrigger.MISSED
-        # Trap 4: a miss lowered the current, an acknowledgement restored another one than ours.
-        if trigger == HeartbeatTrigger.MISSED or command.params:
-            self.known.current_a = self.known.asked_current_a = None
-        self.known.trigger = trigger
-        if command != Command(Verb.SET_HEARTBEAT):
-            self.known.trigger_read_s = now_s
-
-    def _offer_events(self, now_s: float) -> list[BoardEvent]:
-        offered_a = self._offered_now_a()
-        if not self.connected or offered_a is None:
-            return []
-        wanted_a = self.wanted.offered_current_a or 0
-        if self.wanted.refused_current_a == wanted_a:
-            wanted_a = 0
-        settled = offered_a == 0 if wanted_a == 0 else offered_a > 0 and self.known.asked_current_a == wanted_a
-        if offered_a == self._announced_offer_a and not (self._offer_asked and settled):
-            return []
-        self._announced_offer_a = offered_a
-        self._offer_asked = self._offer_asked and not settled
-        return [OfferConfirmed(float(offered_a), now_s)]
-
-    def _offered_now_a(self) -> int | None:
-        if self.known.stale or self.board.evse is None:
-            return None
-        if not self.board.enabled or self.board.evse.is_fault:
-            return 0
-        return self.known.current_a
