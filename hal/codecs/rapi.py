@@ -6,6 +6,7 @@ counts what is no frame, and never holds more than one frame.
 Source: facts: rapi_openevse, sections Link to Async and Get.
 """
 
+from decimal import Decimal
 from functools import reduce
 from operator import xor
 from typing import Final
@@ -21,6 +22,7 @@ MAX_COMMAND_BYTES: Final = 32
 MAX_REPORT_BYTES: Final = 128
 _MAX_SEQUENCE: Final = 0xFF
 _CHECKSUM_LENGTH: Final = 3
+_NO_SENSOR: Final = -2560
 _PRINTABLE: Final = range(0x20, 0x7F)
 
 
@@ -145,6 +147,19 @@ class EnergyReply:
     def from_params(cls, params: tuple[str, ...]) -> "EnergyReply":
         """Read the values of the reply. Raises: BadFrameError."""
         return cls(*(_decimal(text) for text in _take(params, 2)))
+
+
+@dataclass(frozen=True, slots=True)
+class TemperatureReply:
+    """`$GP`: DS3231, MCP9808 and TMP007, degrees Celsius; None: not fitted, or failed."""
+
+    sensors_c: tuple[Decimal | None, ...]
+
+    @classmethod
+    def from_params(cls, params: tuple[str, ...]) -> "TemperatureReply":
+        """Read the values of the reply, tenths of a degree. Raises: BadFrameError."""
+        tenths = [_signed(text) for text in _take(params, 3)]
+        return cls(tuple(None if value == _NO_SENSOR else Decimal(value) / 10 for value in tenths))
 
 
 def encode_command(verb: str, *params: str, sequence: int) -> bytes:
@@ -272,6 +287,10 @@ def _decimal(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise BadFrameError(f"not a number: {text!r}")
     return int(text)
+
+
+def _signed(text: str) -> int:
+    return -_decimal(text[1:]) if text.startswith("-") else _decimal(text)
 
 
 def _state(text: str) -> EvseState:

@@ -16,6 +16,7 @@ class Verb(StrEnum):
     GET_HEARTBEAT = "GY"
     GET_STATE = "GS"
     GET_ENERGY = "GU"
+    GET_TEMPERATURES = "GP"
     SET_CURRENT = "SC"
     SET_HEARTBEAT = "SY"
     SET_TIME_LIMIT = "S3"

@@ -328,6 +328,7 @@ def _capabilities(max_current_a: int, phases: int, allowed_off: frozenset[str]) 
         stop_opening_time_s=_STOP_OPENING_TIME_S,
         enforces=_ENFORCES - allowed_off,
         pause_is_timed_by_board=True,
+        has_temperature="temperature" not in allowed_off,
     )
 
 

@@ -38,6 +38,7 @@ from hal.drivers.openevse_plan import (
     target,
 )
 from hal.drivers.openevse_state import OpenEvseState
+from hal.drivers.openevse_temperature import Thermometer
 from hal.value import dataclass
 
 logger = logging.getLogger(__name__)
@@ -82,6 +83,7 @@ class Steering:
         self.connected = False
         self._faults = FaultLedger()
         self._offer = OfferLedger(self.wanted, self.board)
+        self._thermometer = Thermometer(is_used="temperature" not in settings.allow_protection_off)
         self._state_asked_after_change = False
         self._fast_until_s = -math.inf
 
@@ -168,6 +170,8 @@ class Steering:
                 known.next_heartbeat_s = now_s + self.settings.heartbeat_interval_s / 3
             case Verb.GET_ENERGY:
                 known.next_energy_s = now_s + _ENERGY_POLL_S
+            case Verb.GET_TEMPERATURES:
+                self._thermometer.asked(now_s)
             case Verb.SET_TIME_LIMIT:
                 known.next_time_limit_s = now_s + _TIME_LIMIT_RETRY_S
             case Verb.DISABLE:
@@ -200,6 +204,8 @@ class Steering:
                 return [PlugInCounted(plug_in_counter(energy, self.board.elapsed_s), now_s)]
             case Verb.GET_ENERGY:
                 self.known.next_energy_s = math.inf
+            case Verb.GET_TEMPERATURES:
+                return [self._thermometer.answered(reply, now_s)]
             case _ if not reply.ok:
                 logger.warning("board refused command=%s", command.verb)
             case _:
@@ -268,14 +274,16 @@ class Steering:
             self._begin_opening()
         if self.connected:
             events += self._offer.events(self.known, now_s)
-        return events, next_command(self.wanted, self.known, self.board, now_s)
+        command = next_command(self.wanted, self.known, self.board, now_s)
+        return events, command or self._thermometer.command(now_s)
 
     def next_due_s(self, now_s: float) -> float:
         """When to call `step` again if nothing happens before."""
-        return next_due_s(self.wanted, self.known, now_s)
+        return min(next_due_s(self.wanted, self.known, now_s), self._thermometer.next_s)
 
     def _forget(self) -> None:
         self.connected = False
+        self._thermometer.forget()
         self.board.forget()
         self.known = Known(self.settings.time_limit_steps)
 
