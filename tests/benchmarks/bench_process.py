@@ -16,11 +16,12 @@ Event = dict[str, Any]
 class BenchProcess:
     """Simulated hardware in a process of its own; every event so far stands in `events`."""
 
-    def __init__(self, directory: Path, evses: int, url: str, version: str) -> None:
+    def __init__(self, directory: Path, evses: int, url: str, version: str, board: str = "rapi") -> None:
         self.directory = directory
         self.evses = range(1, evses + 1)
         self.events: list[Event] = []
         self._options = ["--evses", str(evses), "--dir", str(directory), "--csms-url", url, "--ocpp", version]
+        self._options += ["--board", board]
         self._process: asyncio.subprocess.Process | None = None
         self._answers: asyncio.Queue[Event] = asyncio.Queue()
         self._more = asyncio.Event()

@@ -19,7 +19,7 @@ class Figure:
     target: str = ""
     """What the limit is made of, in words; empty: the number itself."""
     baseline: float | None = None
-    """The bare `ocpp` client in the same run."""
+    """The same by bare libraries in the same run: of OCPP the client of the `ocpp` package."""
     note: str = ""
     samples: tuple[float, ...] = ()
 
@@ -59,7 +59,7 @@ def percentile(samples: Sequence[float], percent: float) -> float:
 
 def table(figures: Sequence[Figure], failures: Sequence[str]) -> str:
     """Render for a terminal."""
-    head = ("figure", "measured", "target", "bare client", "verdict", "note")
+    head = ("figure", "measured", "target", "bare", "verdict", "note")
     rows = [head, *(_row(figure) for figure in figures)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

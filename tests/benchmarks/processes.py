@@ -87,3 +87,8 @@ def bare_command(version: str, url: str, messages: int = 0) -> list[str]:
     """The bare client; `messages`: transaction messages that it sends once booted."""
     script = Path(__file__).parent / f"bare_client_v{version.replace('.', '')}.py"
     return [sys.executable, str(script), f"{url}BARE-0001", str(messages)]
+
+
+def bare_host_command(line: Path) -> list[str]:
+    """The least that answers a safety board on this line."""
+    return [sys.executable, "-m", "tests.benchmarks.bare_host", str(line)]

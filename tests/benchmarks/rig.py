@@ -90,11 +90,18 @@ class Station:
 
 
 @asynccontextmanager
-async def station(version: str, more_toml: str = "", replaced: dict[str, str] | None = None) -> AsyncIterator[Station]:
+async def station(
+    version: str,
+    more_toml: str = "",
+    replaced: dict[str, str] | None = None,
+    *,
+    evses: int = EVSES,
+    board: str = "rapi",
+) -> AsyncIterator[Station]:
     """Serve bench and back-end; the agent is not started yet. `replaced`: text in agent.toml."""
     with tempfile.TemporaryDirectory(prefix="pilotline-bench-", ignore_cleanup_errors=True) as name:
         directory = Path(name)
-        async with FastCsms(version) as csms, BenchProcess(directory, EVSES, csms.url, version) as bench:
+        async with FastCsms(version) as csms, BenchProcess(directory, evses, csms.url, version, board) as bench:
             config = directory / "agent.toml"
             text = config.read_text("utf-8")
             for old, new in (replaced or {}).items():
