@@ -1,8 +1,9 @@
 """CPU of the agent's process with 1, 2, 4 and 8 EVSEs, and what each further EVSE adds."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from tests.benchmarks.bench_process import is_command
 from tests.benchmarks.figures import Figure, median
@@ -10,8 +11,9 @@ from tests.benchmarks.forbid import FREE_VEND
 from tests.benchmarks.processes import Measured
 from tests.benchmarks.rig import Options, Station, station
 
-COUNTS = (1, 2, 4, 8)
-ENDS = (COUNTS[0], COUNTS[-1])
+STATIONS = (("rapi", 1), ("rapi", 2), ("rapi", 4), ("rapi", 8), ("safety", 1), ("safety", 8))
+"""Boards by their name on the command line of the bench, and how many."""
+CHARGING = ("rapi", 8)
 GROWTH_LIMIT_PERCENT = 1.0
 SETTLE_S = 3.0
 KINDS = {"rapi": "OpenEVSE", "safety": "safety"}
@@ -19,63 +21,48 @@ PLUG_IN = {"delay_s": 0.0, "current_a": 16}
 
 
 async def measure(version: str, options: Options) -> list[Figure]:
-    """Measure the stations of one kind of board at once; what is counted is CPU time, which nobody shares."""
-    figures = await _openevse(version, options)
-    return figures + await _safety(version, options)
-
-
-async def _openevse(version: str, options: Options) -> list[Figure]:
+    """Measure all stations at once; what is counted is CPU time, which nobody shares."""
     async with AsyncExitStack() as stack:
-        rigs = [await stack.enter_async_context(station(version, FREE_VEND, evses=count)) for count in COUNTS]
-        idle = await _settled(rigs, options)
-        charging = await _charging(rigs[-1], options)
-        for rig in rigs:
-            rig.end()
-    note = f"{COUNTS[-1]} boards, meters and indicators; one transaction at each EVSE"
-    name = f"CPU of the agent, {COUNTS[-1]} OpenEVSE boards, all charging, {version}"
+        made = (station(version, FREE_VEND, evses=evses, board=board) for board, evses in STATIONS)
+        rigs = await asyncio.gather(*map(stack.enter_async_context, made))
+        await asyncio.gather(*(rig.start(_profile_file(rig, options)) for rig in rigs))
+        await asyncio.sleep(SETTLE_S)
+        idle = await _cpu_percent([rig.running() for rig in rigs], options)
+        charging = await _charging(rigs[STATIONS.index(CHARGING)], options)
+        await asyncio.gather(*(asyncio.to_thread(rig.end) for rig in rigs))
+    found = dict(zip(STATIONS, idle, strict=True))
+    board, evses = CHARGING
     return [
-        *_idle_figures("rapi", COUNTS, idle, version),
-        Figure(name, median(charging), "%", note=note, samples=tuple(charging)),
-    ]
-
-
-async def _safety(version: str, options: Options) -> list[Figure]:
-    async with AsyncExitStack() as stack:
-        rigs = [
-            await stack.enter_async_context(station(version, FREE_VEND, evses=count, board="safety")) for count in ENDS
-        ]
-        idle = await _settled(rigs, options)
-        for rig in rigs:
-            rig.end()
-    return _idle_figures("safety", ENDS, idle, version)
-
-
-def _idle_figures(board: str, counts: Sequence[int], cpu: Sequence[Sequence[float]], version: str) -> list[Figure]:
-    kind = KINDS[board]
-    medians = [median(samples) for samples in cpu]
-    growth = (medians[-1] - medians[0]) / (counts[-1] - counts[0])
-    return [
-        *(
-            Figure(f"CPU of the agent, {count} {kind} board{'s' * (count > 1)}, idle, {version}", percent, "%")
-            for count, percent in zip(counts, medians, strict=True)
-        ),
+        *(figure for board in KINDS for figure in _idle_figures(board, found, version)),
         Figure(
-            f"CPU of the agent per further EVSE, {kind} boards, {version}",
-            growth,
+            f"CPU of the agent, {evses} {KINDS[board]} boards, all charging, {version}",
+            median(charging),
             "%",
-            GROWTH_LIMIT_PERCENT,
-            note=f"from {counts[0]} to {counts[-1]}, of one core; each has its meter, read every second",
-            samples=tuple(medians),
+            note="one transaction at each EVSE",
+            samples=_rounded(charging),
         ),
     ]
 
 
-async def _settled(rigs: Sequence[Station], options: Options) -> list[list[float]]:
-    """Start the agents one after another and measure all of them at once while nothing happens but polling."""
-    for rig in rigs:
-        await rig.start(options.profile_file(f"cpu{len(rig.bench.evses)}", rig.version))
-    await asyncio.sleep(SETTLE_S)
-    return await _cpu_percent([rig.running() for rig in rigs], options)
+def _profile_file(rig: Station, options: Options) -> Path | None:
+    """Of the one that charges in the end."""
+    is_wanted = len(rig.bench.evses) == CHARGING[1] and rig.board == CHARGING[0]
+    return options.profile_file("cpu", rig.version) if is_wanted else None
+
+
+def _idle_figures(board: str, found: Mapping[tuple[str, int], Sequence[float]], version: str) -> Iterator[Figure]:
+    idle = {evses: samples for (kind, evses), samples in found.items() if kind == board}
+    least, most = min(idle), max(idle)
+    for evses, samples in idle.items():
+        name = f"CPU of the agent, {evses} {KINDS[board]} board{'s' * (evses > 1)}, idle, {version}"
+        yield Figure(name, median(samples), "%", samples=_rounded(samples))
+    yield Figure(
+        f"CPU of the agent per further EVSE, {KINDS[board]} boards, {version}",
+        (median(idle[most]) - median(idle[least])) / (most - least),
+        "%",
+        GROWTH_LIMIT_PERCENT,
+        note=f"of one core, from {least} EVSE to {most}; each has its meter, read every second",
+    )
 
 
 async def _charging(rig: Station, options: Options) -> list[float]:
@@ -85,6 +72,9 @@ async def _charging(rig: Station, options: Options) -> list[float]:
     for evse in rig.bench.evses:
         await rig.bench.seen(lambda event, evse=evse: is_command(event, evse, "FE"), began_s)  # type: ignore[misc]  # a default
     await asyncio.sleep(SETTLE_S)
+    for evse in rig.bench.evses:
+        if not (await rig.bench.operate("state", evse=evse))["contactor_closed"]:
+            raise ValueError(f"EVSE {evse} does not charge")
     return (await _cpu_percent([rig.running()], options))[0]
 
 
@@ -99,3 +89,7 @@ async def _cpu_percent(agents: Sequence[Measured], options: Options) -> list[lis
         for samples, agent, cpu_s in zip(percent, agents, before, strict=True):
             samples.append(100 * (agent.cpu_s() - cpu_s) / lasted_s)
     return percent
+
+
+def _rounded(samples: Sequence[float]) -> tuple[float, ...]:
+    return tuple(round(percent, 3) for percent in samples)

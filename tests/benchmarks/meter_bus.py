@@ -40,7 +40,7 @@ Round = Callable[[], Awaitable[None]]
 
 async def measure(_version: str, options: Options) -> list[Figure]:
     """Read in turn with both; the driver's own silence between frames is kept, as on a real line."""
-    rounds, runs = options.size(100, 30, 1), options.size(5, 3, 1)
+    rounds, runs = options.size(100, 20, 1), options.size(5, 3, 1)
     with tempfile.TemporaryDirectory(prefix="pilotline-bench-") as name:
         line = Path(name) / "meters"
         meters = await asyncio.create_subprocess_exec(

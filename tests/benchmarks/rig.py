@@ -47,6 +47,7 @@ class Station:
     csms: FastCsms
     directory: Path
     version: str
+    board: str = "rapi"
     agent: Measured | None = field(default=None)
 
     @property
@@ -109,7 +110,7 @@ async def station(
             config.write_text(text, "utf-8")
             (directory / "conf.d").mkdir()
             (directory / "conf.d" / "benchmark.toml").write_text(more_toml, "utf-8")
-            made = Station(bench, csms, directory, version)
+            made = Station(bench, csms, directory, version, board)
             try:
                 yield made
             except BaseException:

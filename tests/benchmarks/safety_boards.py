@@ -29,7 +29,7 @@ MODEL = SafetyBoardModel(timing=Timing(stable_c_s=0.01, rcm_self_test_s=0.01))
 """What comes before closing is short; what matters to opening is as it is."""
 STAGE_LIMIT_S = 30.0
 CHARGES_S = (0.05, 0.2)
-RESTS_S = (0.2, 0.4)
+RESTS_S = (0.1, 0.2)
 BARE_EVERY_S = (0.08, 0.12)
 SHORT_EVERY = 4
 """Every so many cycles the pilot is shorted instead."""
