@@ -9,6 +9,7 @@ How the interface maps to this board:
 * `forbid_power(EV_STOPPED)` leaves the enabling and the offer: the board opens by itself when the EV leaves C. That is
   verified; if the EV comes back and no new permission follows within `RETURN_GRACE_S`, `$FD` is written. The board
   hears it after its self-test (1.3 s after B->C), so it may close for one turn of its loop before it opens.
+* A board that started by itself is put to sleep before all questions, since it would close for a car that asks.
 * A board that is new to this station gets the least current stored, so that it offers no more after darkness.
 * A board found enabled at start is left as it is until the agent decides, for `adoption_grace_s` at most.
 * Pilot state F that the driver commanded is not reported; what the EV did meanwhile is.
@@ -38,7 +39,7 @@ from hal.api import (
     PortError,
     StopButtonPressed,
 )
-from hal.codecs.rapi import BoardBooted, ButtonPressed, Report, StateReported
+from hal.codecs.rapi import BoardBooted, ButtonPressed, Report, StateReply, StateReported
 from hal.codecs.rapi_values import (
     MAX_HEARTBEAT_INTERVAL_S,
     MIN_CURRENT_A,
@@ -47,7 +48,7 @@ from hal.codecs.rapi_values import (
     VOLATILE,
     Verb,
 )
-from hal.drivers.openevse_identity import identify
+from hal.drivers.openevse_identity import accepted, identify
 from hal.drivers.openevse_link import OpenEvseLink
 from hal.drivers.openevse_plan import Command
 from hal.drivers.openevse_steering import Settings, Steering
@@ -60,6 +61,8 @@ _REPLY_TIMEOUT_S: Final = 1.5
 """The firmware loops 30-150 ms and blocks for seconds in its self-tests."""
 _MISSES_UNTIL_LOST: Final = 3
 _SILENCE_UNTIL_LOST_S: Final = 5.0
+_LISTEN_S: Final = 10.0
+"""So long a line is kept open on which nobody answers; then it is opened anew, for it may be the line that hangs."""
 _FIRST_RETRY_S: Final = 0.2
 _LONGEST_RETRY_S: Final = 5.0
 _AFTER_ERROR_S: Final = 0.1
@@ -148,7 +151,7 @@ class OpenEvseBoard:
             self._lease_timer.cancel()
             self._lease_timer = None
         if must_open:
-            self._order_open()
+            self._order(Verb.DISABLE)
         self._wake.set()
 
     async def run(self, emit: Callable[[BoardEvent], None]) -> None:
@@ -168,13 +171,13 @@ class OpenEvseBoard:
     async def _talk(self) -> None:
         await self._link.open()
         if self._steering.wanted.opening:
-            self._order_open()
+            self._order(Verb.DISABLE)
         await together(self._link.receive(), self._work())
 
     async def _work(self) -> None:
         self._misses = 0
         self._rebooted = False
-        await self._connect(rebooted=self._restart_untold)
+        await self._connect(await self._find())
         while True:
             try:
                 await self._work_once()
@@ -187,7 +190,7 @@ class OpenEvseBoard:
         await self._link.settle()
         if self._restart_untold:
             self._rebooted = False
-            await self._connect(rebooted=True)
+            await self._connect(await self._ask_state())
         now_s = _now_s()
         events, command = self._steering.step(now_s)
         self._tell(events)
@@ -199,17 +202,36 @@ class OpenEvseBoard:
         self._tell(self._steering.answered(command, reply, _now_s()))
         self._misses = 0
 
-    async def _connect(self, *, rebooted: bool) -> None:
-        """Identify and configure the board without touching its enabling. Raises: HalError."""
-        identity = await identify(self._link)
+    async def _find(self) -> StateReply:
+        """Ask a silent board again and again, its line open so that its boot message is heard. Raises: HalError."""
+        end_s = _now_s() + _LISTEN_S
+        while True:
+            self._beat_s = _now_s()
+            try:
+                return await self._ask_state()
+            except BusTimeoutError as error:
+                if self._beat_s >= end_s:
+                    self._retry_s = _FIRST_RETRY_S
+                    raise
+                self._lose(str(error))
+
+    async def _ask_state(self) -> StateReply:
+        return StateReply.from_params(accepted(await self._link.request(Verb.GET_STATE)))
+
+    async def _connect(self, found: StateReply) -> None:
+        """Identify and configure the board, asleep if it must not run. Raises: HalError."""
         steering, settings = self._steering, self._steering.settings
+        self._order(steering.order_at_once(found, _now_s()))
+        identity = await identify(self._link)
+        self._restart_untold |= steering.has_restarted(found, identity)
+        restarted = self._restart_untold
         steering.board_state(identity.state, _now_s())
         if identity.heartbeat is not None and not steering.heartbeat_is_ours(identity.heartbeat):
             interval, fallback = str(settings.heartbeat_interval_s), str(settings.heartbeat_fallback_a)
             await self._link.request(Verb.SET_HEARTBEAT, interval, fallback)
             if settings.stored_current_a is not None:  # trap 1: EEPROM is written here, once for each new board, only
                 await self._link.request(Verb.SET_CURRENT, str(settings.stored_current_a))
-        current = Command(Verb.SET_CURRENT, (str(steering.safe_current_a(identity)), VOLATILE))
+        current = Command(Verb.SET_CURRENT, (str(steering.safe_current_a(identity, restarted=restarted)), VOLATILE))
         reply = await self._link.request(current.verb, *current.params)
         steering.answered(current, reply, _now_s())
         if self._rebooted:
@@ -218,7 +240,7 @@ class OpenEvseBoard:
             self._end_silence()
         self._retry_s = _FIRST_RETRY_S
         self._restart_untold = False
-        self._tell(steering.identified(identity, _now_s(), rebooted=rebooted))
+        self._tell(steering.identified(identity, _now_s(), restarted=restarted))
 
     async def _wait_until(self, time_s: float) -> None:
         try:
@@ -236,6 +258,7 @@ class OpenEvseBoard:
             case BoardBooted():
                 self._rebooted = self._restart_untold = True
                 self._steering.restarted()
+                self._order(self._steering.order_after_boot())
                 self._emit(BoardReset(f"board started, self-test {report.post_code:02X}", now_s))
                 self._tell(self._steering.booted(report.post_code, now_s))
             case ButtonPressed():
@@ -250,15 +273,16 @@ class OpenEvseBoard:
         if events:
             self._arm_lease()
 
-    def _order_open(self) -> None:
-        if not self._link.is_open:
+    def _order(self, verb: Verb | None) -> None:
+        """Write this in the very call, whatever is outstanding."""
+        if verb is None or not self._link.is_open:
             return
         try:
-            self._link.order(Verb.DISABLE)
+            self._link.order(verb)
         except PortError as error:
-            logger.warning("order to open not sent error=%s", error)
+            logger.warning("order not sent order=%s error=%s", verb, error)
             return
-        self._steering.sent(Command(Verb.DISABLE), _now_s())
+        self._steering.sent(Command(verb), _now_s())
 
     def _arm_lease(self) -> None:
         end_s = self._steering.lease_end_s

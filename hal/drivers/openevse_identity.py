@@ -78,7 +78,8 @@ async def _state(link: OpenEvseLink) -> StateReply:
     end_s = loop.time() + _LOOK_FOR_S
     while True:
         state = StateReply.from_params(accepted(await link.request(Verb.GET_STATE)))
-        if state.state is not EvseState.UNKNOWN or loop.time() >= end_s:
+        asleep_and_blind = state.state is EvseState.SLEEPING and state.pilot is EvseState.UNKNOWN
+        if not (state.state is EvseState.UNKNOWN or asleep_and_blind) or loop.time() >= end_s:
             return state
         await link.report_within(_LOOK_AGAIN_S)
 

@@ -25,6 +25,7 @@ from hal.codecs.rapi import EnergyReply, HeartbeatReply, Reply, StateReply, Stat
 from hal.codecs.rapi_values import MIN_CURRENT_A, TIME_LIMIT_STEP_MIN, EvseState, HeartbeatTrigger, Verb, VFlags
 from hal.drivers.openevse_faults import FaultLedger
 from hal.drivers.openevse_identity import Identity, accepted, plug_in_counter
+from hal.drivers.openevse_marks import RestartMarks, idle_current_a
 from hal.drivers.openevse_offer import OfferLedger, current_answered, heartbeat_answered
 from hal.drivers.openevse_plan import (
     FAST_POLL_S,
@@ -52,6 +53,7 @@ _ENERGY_POLL_S: Final = 5.0
 _TIME_LIMIT_RETRY_S: Final = 60.0
 _SECONDS_PER_STEP: Final = TIME_LIMIT_STEP_MIN * 60
 _ASKING: Final = frozenset({PilotState.C, PilotState.D})
+_AWAKE: Final = frozenset({EvseState.UNKNOWN, EvseState.A, EvseState.B, EvseState.C})
 _CHANGES: Final = frozenset({Verb.ENABLE, Verb.DISABLE, Verb.SLEEP})
 
 
@@ -82,6 +84,7 @@ class Steering:
         self.board = OpenEvseState()
         self.connected = False
         self._faults = FaultLedger()
+        self._marks = RestartMarks()
         self._offer = OfferLedger(self.wanted, self.board)
         self._thermometer = Thermometer(is_used="temperature" not in settings.allow_protection_off)
         self._state_asked_after_change = False
@@ -162,6 +165,8 @@ class Steering:
         """Note that this command is being written now."""
         known = self.known
         match command.verb:
+            case Verb.SET_CURRENT:
+                known.current_a = None
             case Verb.GET_STATE:
                 self._state_asked_after_change = True
                 fast = now_s < self._fast_until_s
@@ -212,9 +217,31 @@ class Steering:
                 pass
         return []
 
-    def identified(self, identity: Identity, now_s: float, *, rebooted: bool) -> list[BoardEvent]:
+    def order_at_once(self, found: StateReply, now_s: float) -> Verb | None:
+        """Choose what a board that has just been found needs before all questions; None: it may stay as it is.
+
+        It may have started by itself meanwhile, and closes 1.3 s after its car asks. Before the agent has decided, what
+        runs goes on; a fault is left as it is (trap 8).
+        """
+        if self.wanted.opening:
+            return Verb.DISABLE
+        if self.wanted.offered_current_a is None or found.state not in _AWAKE:
+            return None
+        waits = now_s < max(self.wanted.waits_for_ev_until_s, self.wanted.undecided_until_s)
+        return None if waits or self._may_run(now_s) else Verb.SLEEP
+
+    def order_after_boot(self) -> Verb:
+        """Choose what a board needs that has just started: it is enabled, and permission has ended."""
+        return Verb.DISABLE if self.wanted.opening else Verb.SLEEP
+
+    def has_restarted(self, found: StateReply, identity: Identity) -> bool:
+        """Tell whether the board was dark since it was configured; asked once, before it is configured anew."""
+        restarted = self._marks.are_gone(identity) or self._lost_its_settings(found, identity)
+        self._marks.forget()
+        return restarted
+
+    def identified(self, identity: Identity, now_s: float, *, restarted: bool) -> list[BoardEvent]:
         """Take what a configured board is; from now on events are told one by one."""
-        restarted = rebooted or self._lost_its_settings(identity)
         if restarted:
             self.board.restarted()
             self.wanted.permitted_until_s = self.wanted.waits_for_ev_until_s = -math.inf
@@ -238,8 +265,8 @@ class Steering:
         ours = (self.settings.heartbeat_interval_s, self.settings.heartbeat_fallback_a)
         return heartbeat is not None and (heartbeat.interval_s, heartbeat.fallback_current_a) == ours
 
-    def _lost_its_settings(self, identity: Identity) -> bool:
-        """Tell whether the board was dark since it was configured.
+    def _lost_its_settings(self, found: StateReply, identity: Identity) -> bool:
+        """Tell whether the board lacks what was set when it was configured, as another agent would find it too.
 
         `$SY` may survive darkness in EEPROM, but not that it ever missed us, nor a volatile current or the time limit
         of a plug-in. The time limit alone proves nothing: unplugging clears it as well.
@@ -250,16 +277,16 @@ class Steering:
         if heartbeat is not None and heartbeat.trigger != HeartbeatTrigger.NEVER_MISSED:
             return False
         steered = self.settings.stored_current_a not in {None, identity.offered_current_a}
-        runs = self.board.enabled and self.board.ev_connected
-        return runs and not steered and VFlags.TIME_LIMIT not in identity.state.vflags
+        runs = found.state in _AWAKE and VFlags.EV_CONNECTED in found.vflags
+        return runs and not steered and VFlags.TIME_LIMIT not in found.vflags
 
-    def safe_current_a(self, identity: Identity) -> int:
+    def safe_current_a(self, identity: Identity, *, restarted: bool) -> int:
         """Current to configure at connection: what is wanted, else what a car is being given, else the least."""
         if self.wanted.offered_current_a:
             return self.wanted.offered_current_a
-        if self.board.enabled and not self._lost_its_settings(identity):
+        if self.board.enabled and not restarted:
             return min(identity.offered_current_a, self.settings.max_current_a)
-        return MIN_CURRENT_A
+        return idle_current_a(self.settings.stored_current_a, self.settings.max_current_a)
 
     # What follows.
 
@@ -282,6 +309,8 @@ class Steering:
         return min(next_due_s(self.wanted, self.known, now_s), self._thermometer.next_s)
 
     def _forget(self) -> None:
+        if self.connected:
+            self._marks.keep(self.known)
         self.connected = False
         self._thermometer.forget()
         self.board.forget()

@@ -32,7 +32,7 @@ async def test_connection_identifies_and_configures_before_it_tells_and_switches
         assert connected.status.firmware_version == "8.2.3.EU"
         assert connected.status.pilot is PilotState.A
         assert connected.status.contactor_closed is False
-        assert before[:6] == ["$GV", "$GE", "$GC", "$GY", "$GS", "$GU"]
+        assert before[:7] == ["$GS", "$GV", "$GE", "$GC", "$GY", "$GS", "$GU"]
         assert {text.split()[0] for text in before}.isdisjoint({"$FE", "$FS", "$FD"})
 
 
@@ -143,7 +143,7 @@ async def test_forbid_is_on_the_wire_when_the_call_returns_and_behind_one_outsta
     driver = OpenEvseBoard(near)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(driver.run(lambda _event: None))
-        assert (await far.read()).startswith(b"$GV :")
+        assert (await far.read()).startswith(b"$GS :")
         driver.forbid_power(ForbidReason.FAULT)
         assert (await far.read()).startswith(b"$FD :")
         task.cancel()

@@ -62,7 +62,7 @@ async def test_trap_2_refusal_that_set_the_maximum_is_confirmed_as_it_is() -> No
     async with bench(eeprom) as made:
         await made.connected()
         await made.charge(32)
-        confirmed = await made.expect(OfferConfirmed, lambda event: event.offered_current_a > 6)
+        confirmed = await made.expect(OfferConfirmed, lambda event: event.offered_current_a > 7)
         assert confirmed.offered_current_a == 20
         await made.expect(PowerOn)
 
