@@ -16,7 +16,7 @@ from typing import Self
 
 from tests.benchmarks.figures import Figure, median, percentile
 from tests.benchmarks.forbid import FREE_VEND, MS
-from tests.benchmarks.processes import Measured, bare_host_command
+from tests.benchmarks.processes import Measured, Strangers, bare_host_command
 from tests.benchmarks.rig import Options, station
 from tests.benchmarks.safety_boards import Opening
 
@@ -56,6 +56,8 @@ class _Run:
     """None: the host commanded it before the board had reported."""
     bare_s: Sequence[float]
     """What a bare host took to answer, in the same time on the same machine."""
+    foreign_cores: float
+    """Cores that processes took which have nothing to do with this."""
 
 
 class _Boards:
@@ -89,10 +91,11 @@ class _Boards:
         assert self._process is not None
         assert self._process.stdin is not None
         self._process.stdin.write(f"{cycles}\n".encode())
+        strangers = Strangers()
         async with asyncio.timeout(CYCLES_LIMIT_S):
             found = json.loads(await self._line())
         openings = [None if fields is None else Opening(**fields) for fields in found["openings"]]
-        return _Run(openings, found["bare_s"])
+        return _Run(openings, found["bare_s"], strangers.cores())
 
     async def _line(self) -> bytes:
         assert self._process is not None
@@ -128,7 +131,8 @@ def _commanded(when: str, run: _Run, limit_ms: float, note: str) -> Iterator[Fig
         limit_ms,
         baseline=percentile(run.bare_s, 99) * MS,
         note=f"p50 {median(taken) * MS:.2f}, max {max(taken) * MS:.2f} ms of {len(taken)}"
-        f" ({len(taken) - shorted} unplugs, {shorted} pilot shorts, {early} commanded before); {note}",
+        f" ({len(taken) - shorted} unplugs, {shorted} pilot shorts, {early} commanded before); {note};"
+        f" strangers took {run.foreign_cores:.1f} cores",
         samples=_milliseconds(taken),
     )
 

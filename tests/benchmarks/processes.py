@@ -15,6 +15,9 @@ STOP_LIMIT_S = 20.0
 KIB = 1024.0
 MIB = 1024.0 * KIB
 _NS = 1e9
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_USER_TIME, _SYSTEM_TIME_END = 11, 13
+"""Places in a list of process, parent and what follows it. Source: proc_pid_stat(5)."""
 
 
 @dataclass
@@ -75,6 +78,28 @@ class Measured:
         return next(int(line.split()[1]) for line in text.splitlines() if line.startswith(name + ":"))
 
 
+class Strangers:
+    """CPU that processes take which are not this one and its children; nobody of these may end meanwhile."""
+
+    def __init__(self) -> None:
+        self._began_s, self._before_s = time.monotonic(), _machine_cpu_s() - family_cpu_s()
+
+    def cores(self) -> float:
+        """So many cores on average since this was made."""
+        taken_s = _machine_cpu_s() - family_cpu_s() - self._before_s
+        return max(0.0, taken_s / (time.monotonic() - self._began_s))
+
+
+def family_cpu_s() -> float:
+    """CPU time of this process and of all that come from it."""
+    found = [text for path in Path("/proc").glob("[0-9]*/stat") if (text := _read(path))]
+    numbers = [[int(text.split(" ", 1)[0]), *map(int, text.rpartition(")")[2].split()[1:14])] for text in found]
+    family = {os.getpid()}
+    while more := {pid for pid, parent, *_ in numbers if parent in family} - family:
+        family |= more
+    return sum(sum(each[_USER_TIME:_SYSTEM_TIME_END]) for each in numbers if each[0] in family) / _TICKS_PER_S
+
+
 def agent_command(config: Path, profile: Path | None = None) -> list[str]:
     """The agent as systemd starts it, or under cProfile."""
     options = ["--config", str(config), "--bench", "--log-level", "WARNING"]
@@ -92,3 +117,16 @@ def bare_command(version: str, url: str, messages: int = 0) -> list[str]:
 def bare_host_command(line: Path) -> list[str]:
     """The least that answers a safety board on this line."""
     return [sys.executable, "-m", "tests.benchmarks.bare_host", str(line)]
+
+
+def _machine_cpu_s() -> float:
+    """CPU time that all cores were not idle; guest time is part of user time. Source: proc_stat(5)."""
+    user, nice, system, _idle, _iowait, irq, softirq, *_ = map(int, Path("/proc/stat").read_text().split()[1:8])
+    return (user + nice + system + irq + softirq) / _TICKS_PER_S
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:  # it has ended
+        return ""

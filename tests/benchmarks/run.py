@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 import traceback
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -55,14 +55,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     BUILD.mkdir(exist_ok=True)
     figures: list[Figure] = []
     failures: list[str] = []
-    for name in args.only or BENCHMARKS:
-        for version in options.versions[:1] if name in ONCE else options.versions:
-            _say(f"measuring {name}, OCPP {version} ...")
-            try:
-                figures += asyncio.run(BENCHMARKS[name](version, options))
-            except Exception as error:  # noqa: BLE001 - told, and the next one is measured all the same
-                failures.append(f"{name}, OCPP {version}: {type(error).__name__}: {error}")
-                traceback.print_exc()
+    for name, version in planned(args.only or tuple(BENCHMARKS), options.versions):
+        _say(f"measuring {name}, OCPP {version} ...")
+        try:
+            figures += asyncio.run(BENCHMARKS[name](version, options))
+        except Exception as error:  # noqa: BLE001 - told, and the next one is measured all the same
+            failures.append(f"{name}, OCPP {version}: {type(error).__name__}: {error}")
+            traceback.print_exc()
     sys.stdout.write("\n" + table(figures, failures) + "\n")
     path = BUILD / "bench.json"
     path.write_text(json.dumps(report(figures, failures), indent=1) + "\n", "utf-8")
@@ -70,6 +69,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.profile:
         sys.stdout.write("\n".join([*map(imports, options.versions), hot_paths()]) + "\n")
     return 1 if failures else 0
+
+
+def planned(names: Sequence[str], versions: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """What is measured with which version, in order."""
+    for name in names:
+        yield from ((name, version) for version in (versions[:1] if name in ONCE else versions))
 
 
 def _parser() -> argparse.ArgumentParser:
