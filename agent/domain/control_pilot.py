@@ -18,6 +18,12 @@ from agent.domain.events import (
 )
 from hal.api import Fault, PilotState
 
+X1_GRACE_S: Final = 6.2
+"""How long an EV may stay in C or D after the offer is withdrawn: 6 s, and what the wire may take from that.
+
+Source: IEC 61851-1 Table A.6, sequence 10.2.
+"""
+
 _A, _B, _C, _D, _E, _F = PilotState
 _PLUGGED: Final = frozenset({_B, _C, _D})
 _ASKING: Final = frozenset({_C, _D})

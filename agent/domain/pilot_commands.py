@@ -2,6 +2,7 @@
 
 from enum import Enum, auto
 
+from agent.domain.control_pilot import X1_GRACE_S
 from hal.abilities import Phases
 from hal.value import dataclass
 
@@ -15,8 +16,7 @@ class SequenceValues:
 
     Half a second more, since a change may reach the pilot that much sooner than the one before it did.
     """
-    x1_grace_s: float = 6.2
-    """How long an EV may stay in C without an offer: 6 s (sequence 10.2), and what the wire may take from that."""
+    x1_grace_s: float = X1_GRACE_S
     wakes_up: bool = True
     wake_up_after_s: float = 30.0
     """In B with an offer for so long: the EV sleeps (A.5.3)."""

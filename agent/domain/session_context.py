@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Final
 
 from agent.domain import events as ev
+from agent.domain.control_pilot import X1_GRACE_S
 from agent.domain.deadlines import Deadlines
 from agent.domain.error_catalogue import CATALOGUE
 from agent.domain.session_state import SessionState
@@ -23,8 +24,7 @@ class SessionRules:
 
     min_current_a: float = 6.0
     connection_timeout_s: float = 60.0
-    x1_grace_s: float = 6.0
-    """How long an EV may stay in C after the offer is withdrawn. Source: IEC 61851-1 Table A.6, sequence 10.2."""
+    x1_grace_s: float = X1_GRACE_S
     opening_timeout_s: float = 2.0
     final_reading_timeout_s: float = 1.5
     signing_timeout_s: float = 20.0

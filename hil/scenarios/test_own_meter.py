@@ -10,7 +10,6 @@ from hil.rig import OTHER_CARD, Rig
 from hil.scenario import scenario
 from hil.scenarios.own_looks import SAMPLING, is_whole, same_transaction, told_registers
 from hil.scenarios.test_contactor import repaired
-from hil.scenarios.test_contactor import repaired
 from hil.scenarios.test_own_sessions import current_flows
 from hil.scenarios.test_pilot_faults import told_as
 
