@@ -185,6 +185,8 @@ class BoardLost:
 
     reason: str
     at_s: float
+    last_heard_s: float | None = None
+    """When it said something last: it may be dark since then. None: at `at_s`."""
 
 
 @dataclass(frozen=True, slots=True)

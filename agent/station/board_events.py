@@ -41,9 +41,10 @@ class BoardTranslator:
         match event:
             case BoardConnected():
                 return self._connected(event)
-            case BoardLost(at_s=at_s) | BoardReset(at_s=at_s):
-                self._away_since_s = at_s if self._away_since_s is None else self._away_since_s
-                return (ev.BoardWasReset(),)
+            case BoardLost(at_s=at_s, last_heard_s=heard_s):
+                return self._went_away(at_s if heard_s is None else heard_s)
+            case BoardReset(at_s=at_s):
+                return self._went_away(at_s)
             case PilotChanged(state):
                 return self._pilot.changed(state) if self._known else ()
             case PowerOn():
@@ -64,6 +65,11 @@ class BoardTranslator:
                 return ()
             case _:
                 assert_never(event)
+
+    def _went_away(self, since_s: float) -> tuple[ev.Event, ...]:
+        """Silence counts from the last word and not from when it was noticed: so long it may have been dark."""
+        self._away_since_s = since_s if self._away_since_s is None else self._away_since_s
+        return (ev.BoardWasReset(),)
 
     def _connected(self, event: BoardConnected) -> tuple[ev.Event, ...]:
         """The board's answer first, then what the car did meanwhile."""

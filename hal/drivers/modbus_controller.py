@@ -108,8 +108,12 @@ class ModbusController:
         self._wake.set()
 
     def forbid_power(self, reason: ForbidReason) -> None:
-        """Switch off: the order is at the head of the line's queue when this returns."""
-        if self._steering.forbid(reason, _now_s()):
+        """Switch off: the order is at the head of the line's queue when this returns.
+
+        A controller that is lost is looked at first when it is back, and switched off next: the order would wipe out
+        what shows that it was dark.
+        """
+        if self._steering.forbid(reason, _now_s()) and not self._lost:
             self._order_off()
         self._arm_lease()
         self._wake.set()
@@ -133,7 +137,7 @@ class ModbusController:
         """Identify and configure the controller, switched off first of all unless it may be on. Raises: HalError."""
         steering = self._steering
         report = await self._poll()
-        self._restarted = self._restarted or steering.lost_settings(report)
+        self._restarted = self._restarted or steering.was_dark(report)
         if self._restarted:
             steering.revoke()
         steering.found(report, _now_s())
@@ -268,7 +272,8 @@ class ModbusController:
         self._steering.forget()
         self._sensors.forget()
         self._steering.faults.stand(Fault.BOARD_SILENT, str(error))
-        self._tell([*self._steering.faults.changes(now_s), BoardLost(str(error), now_s)])
+        lost = BoardLost(str(error), now_s, self._line.last_heard_s)
+        self._tell([*self._steering.faults.changes(now_s), lost])
 
     def _tell(self, events: list[BoardEvent]) -> None:
         for event in events:

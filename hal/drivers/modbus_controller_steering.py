@@ -152,7 +152,8 @@ class ControllerSteering:
         self._retry_s = {order: now_s + RETRY_S}
         self._written[order.span] = order.value
         self._known.pop(order.span, None)
-        self._held.pop(order.span, None)
+        if self.connected:
+            self._held.pop(order.span, None)
         if order.span == self._current:
             self._next_feed_s = now_s
 
@@ -162,6 +163,8 @@ class ControllerSteering:
 
     def acknowledged(self, order: Order) -> None:
         """The controller has taken it; a report will show whether it did."""
+        if self._held.get(order.span) != order.value:
+            self._held.pop(order.span, None)
         if self._written.get(order.span) == order.value:
             self._known[order.span] = order.value
 
@@ -189,6 +192,15 @@ class ControllerSteering:
         if not self.connected:
             return []
         return self.faults.changes(now_s) + events + self.offer_events(now_s)
+
+    def was_dark(self, report: Report) -> bool:
+        """Tell whether a controller that was silent lost its settings; asked once, before it is configured anew.
+
+        An order that was given into the silence and never acknowledged explains nothing.
+        """
+        lost = self.lost_settings(report)
+        self._held.clear()
+        return lost
 
     def lost_settings(self, report: Report) -> bool:
         """Tell whether something that was confirmed is another value now, though nobody wrote it."""

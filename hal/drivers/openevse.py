@@ -317,7 +317,7 @@ class OpenEvseBoard:
             self._tell_silence(reason)
         else:  # a cable that is put back in time is no fault
             self._silence_timer = asyncio.get_running_loop().call_at(told_s, self._tell_silence, reason)
-        self._emit(BoardLost(reason, now_s))
+        self._emit(BoardLost(reason, now_s, min(now_s, self._link.last_heard_s)))
 
     def _tell_silence(self, reason: str) -> None:
         self._silence_told, self._silence_timer = True, None

@@ -274,7 +274,7 @@ class SafetyBoard:
         self._steering.forget()
         self._steered = False
         self._steering.faults.stand(Fault.BOARD_SILENT, reason)
-        self._tell([*self._steering.faults.changes(now_s), BoardLost(reason, now_s)])
+        self._tell([*self._steering.faults.changes(now_s), BoardLost(reason, now_s, self._last_heard_s)])
 
     def _tell(self, events: list[BoardEvent]) -> None:
         for event in events:

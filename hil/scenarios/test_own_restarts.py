@@ -31,6 +31,7 @@ async def test_an_agent_killed_twice_goes_on_with_one_session(rig: Rig) -> None:
     await rig.agent.kill()
     await rig.agent.start()
     await rig.csms.requested("BootNotification", since=killed_t, within_s=BOOT_S)
+    await asyncio.sleep(UNTOUCHED_S)  # the board may notice the last kill only now
     await current_flows(rig, within_s=BOOT_S)
     openings = len(rig.events("contactor", since=killed_t, closed=False))
     assert openings <= (0 if rig.board == "rapi" else 3), "no chatter"
@@ -45,14 +46,13 @@ async def test_an_agent_killed_twice_goes_on_with_one_session(rig: Rig) -> None:
 @scenario(
     "OWN-28",
     title="The supply is cut under load and comes back, the car stays",
-    boards=("rapi", "modbus"),
     limit="ends with PowerLoss; no power before somebody shows a card; OpenEVSE: off again within 2 s (ours)",
 )
 async def test_a_power_cut_ends_the_session_and_the_car_may_start_again(rig: Rig) -> None:
     """Lessons 8, 15 and 39: register and reason are right, and a car that sits in C at once is no fault.
 
-    A safety controller keeps nothing that darkness would take, so that a dark one and a line that was cut look alike;
-    there the session goes on (OWN-34). An OpenEVSE starts up enabled and closes by itself: it must be opened at once.
+    A safety controller that was dark shows it by a pilot that nobody enabled; one whose line was cut stands in its safe
+    state, and there the session goes on (OWN-34). An OpenEVSE starts up enabled: it must not stay closed.
     """
     await rig.charging()
     await asyncio.sleep(2)

@@ -88,3 +88,11 @@ def test_a_board_that_is_lost_at_time_zero_was_dark_since_then() -> None:
     (answered,) = translator.translate(connected(None, 30.0))
     assert isinstance(answered, ev.BoardAnswered)
     assert answered.dark_s == 30.0
+
+
+def test_a_board_was_dark_since_its_last_word_and_not_since_that_was_noticed() -> None:
+    translator = known()
+    translator.translate(BoardLost("nothing heard for 5.0 s", 15.0, 10.0))
+    (answered,) = translator.translate(connected(None, 18.0, restarted=True))
+    assert isinstance(answered, ev.BoardAnswered)
+    assert answered.dark_s == 8.0

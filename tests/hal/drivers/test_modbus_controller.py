@@ -374,3 +374,36 @@ async def test_a_stop_in_the_middle_of_connecting_does_not_withdraw_the_watchdog
                 await asyncio.sleep(0.7)
         await made.connected()
         assert [event.fault for event in made.events if isinstance(event, FaultRaised)] == []
+
+
+@every_kind
+@pytest.mark.parametrize("dark_s", [6.0, 8.0, 30.0])
+@virtual
+async def test_darkness_under_load_is_told_although_switching_off_was_ordered_into_it(kind: str, dark_s: float) -> None:
+    async with rig(kind) as made:
+        since = await made.charge(16.0)
+        made.board.power_off()
+        dark_since_s = now()
+        lost = await made.expect(BoardLost, since=since)
+        made.driver.forbid_power(ForbidReason.FAULT)
+        made.driver.offer_current(0)
+        await asyncio.sleep(max(0.0, dark_since_s + dark_s - now()))
+        made.board.power_on()
+        assert (await made.expect(BoardConnected, since=since)).status.restarted
+        assert lost.last_heard_s is not None
+        assert abs(lost.last_heard_s - dark_since_s) <= 1.0
+
+
+@pytest.mark.parametrize("kind", ["evse_wb", "phoenix_ev_cc", "phoenix_charx"])
+@virtual
+async def test_a_line_cut_under_load_is_no_darkness_although_switching_off_was_ordered_into_it(kind: str) -> None:
+    """A Heidelberg takes its current away by its watchdog."""
+    async with rig(kind) as made:
+        since = await made.charge(16.0)
+        made.line.cut()
+        await made.expect(BoardLost, since=since)
+        made.driver.forbid_power(ForbidReason.FAULT)
+        made.driver.offer_current(0)
+        await asyncio.sleep(3.0)
+        made.line.mend()
+        assert not (await made.expect(BoardConnected, since=since)).status.restarted
