@@ -298,7 +298,11 @@ class Agent:
     # ------------------------------------------------------------------ persistence of what is commanded
 
     def _reserve_events(self) -> None:
-        self._database.submit(evse_memory.reserve_events, _log_failure)
+        def failed(error: StoreError) -> None:
+            _log_failure(error)
+            self._event_ids.not_reserved()
+
+        self._database.submit(evse_memory.reserve_events, failed)
 
     def _keep_variable(self, key: VariableKey, value: str) -> None:
         self._database.submit(lambda connection: variables.put(connection, key, value), _log_failure)

@@ -11,7 +11,7 @@ class EventIds:
         self._block = block
         self._reserve = reserve
         self._next = 1
-        self._renew_at = 0
+        self._renew_at = block
 
     def start(self, first: int) -> None:
         """Begin with this number, of which `block` are reserved."""
@@ -21,7 +21,11 @@ class EventIds:
     def next(self) -> int:
         """Return a number never returned before."""
         number, self._next = self._next, self._next + 1
-        if number == self._renew_at:
+        if number >= self._renew_at:
             self._renew_at += self._block
             self._reserve()
         return number
+
+    def not_reserved(self) -> None:
+        """The latest numbers could not be stored: the next event tries again."""
+        self._renew_at -= self._block

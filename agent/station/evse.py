@@ -81,6 +81,7 @@ class Evse:
         self._early: list[ev.Event | Question] = []
         """Tokens and requests that came before the meter answered or was found wanting; they wait for that."""
         self._deadline_timer: asyncio.TimerHandle | None = None
+        self._limit_timer: asyncio.TimerHandle | None = None
         self._group: asyncio.TaskGroup | None = None
         self._rested = asyncio.Event()
         """Set after every event, for those who wait for a state."""
@@ -368,7 +369,10 @@ class Evse:
         if not session.wants_power or limit_a == session.limit_a:
             return
         limit_a, wait_s = self._guard.spared(limit_a, session.limit_a, now.monotonic_s)
+        if self._limit_timer is not None:
+            self._limit_timer.cancel()
+            self._limit_timer = None
         if wait_s > 0:
-            asyncio.get_running_loop().call_later(wait_s, self._supply.refresh)
+            self._limit_timer = asyncio.get_running_loop().call_later(wait_s, self._supply.refresh)
         if limit_a < session.limit_a or (limit_a > session.limit_a and self._offer.may_raise(now.monotonic_s)):
             self._handle(ev.LimitChanged(limit_a), now)

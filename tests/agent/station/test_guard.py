@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -310,5 +311,22 @@ def test_a_pilot_that_is_back_does_not_end_what_the_board_itself_says_of_it() ->
         rig.boards[1].emit(FaultCleared(Fault.PILOT, now_s()))
         await asyncio.sleep(0.1)
         assert not stands(rig, Fault.PILOT)
+
+    play(story)
+
+
+def test_a_wished_pause_that_is_told_often_waits_with_one_timer() -> None:
+    async def story(rig: EvseRig) -> None:
+        rig.boards[1].car(PilotState.B)
+        rig.boards[1].car(PilotState.C)
+        await asyncio.sleep(0.5)
+        assert closed(rig)
+        rig.supply.max_current_a = 0.0
+        for _ in range(20):
+            rig.evses[1].limit(0.0)
+            await asyncio.sleep(0.01)
+        loop: Any = asyncio.get_running_loop()
+        waiting = [each for each in loop._scheduled if not each.cancelled() and each._callback == rig.supply.refresh]
+        assert len(waiting) == 1
 
     play(story)
