@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.domain.delivery import TransactionAtCsms
+from agent.domain.evse_memory import EvseMemory
 from agent.domain.facts import Fact, UnauthorisedEnergyFound
 from agent.store import journal_rows
 from agent.store.database import Operation
@@ -236,3 +237,11 @@ async def test_rows_recorded_while_the_queue_drains_come_once_and_in_order(tmp_p
     seen += [fact.seq_no for fact in await rig.drain() if isinstance(fact, type(template))]
     assert seen == list(range(300))
     await rig.stop()
+
+
+async def test_what_is_remembered_after_a_fact_is_not_stored_before_it(rig: JournalRig) -> None:
+    """The memory that waits belongs to what was before; a newer one must not take its place in the order."""
+    rig.journal.remember(1, EvseMemory(closings=1))
+    rig.record([started()])
+    rig.journal.remember(1, EvseMemory(closings=2))
+    assert rig.journal._writer.unstored_count == 3
