@@ -7,7 +7,7 @@ from pymodbus.pdu import ModbusPDU
 from hil.bench_file import Role
 from hil.errors import StationError
 
-REPLY_LIMIT_S = 0.5
+REPLY_LIMIT_S, RETRIES = 0.5, 3
 
 
 class RelayCard:
@@ -17,9 +17,9 @@ class RelayCard:
         self._line = role.line
         self._client: AsyncModbusSerialClient | AsyncModbusTcpClient
         if role.host:
-            self._client = AsyncModbusTcpClient(role.host, port=role.tcp_port, timeout=REPLY_LIMIT_S, retries=1)
+            self._client = AsyncModbusTcpClient(role.host, port=role.tcp_port, timeout=REPLY_LIMIT_S, retries=RETRIES)
         else:
-            self._client = AsyncModbusSerialClient(role.port, baudrate=role.baudrate, timeout=REPLY_LIMIT_S, retries=1)
+            self._client = AsyncModbusSerialClient(role.port, baudrate=role.baudrate, timeout=REPLY_LIMIT_S, retries=RETRIES)
 
     async def open(self) -> None:
         """Connect. Raises: StationError."""
