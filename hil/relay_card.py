@@ -1,5 +1,7 @@
 """A Modbus relay card of a real bench: coils that switch, inputs that sense (runner)."""
 
+from typing import Any
+
 from pymodbus import ModbusException
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.pdu import ModbusPDU
@@ -16,10 +18,11 @@ class RelayCard:
     def __init__(self, role: Role) -> None:
         self._line = role.line
         self._client: AsyncModbusSerialClient | AsyncModbusTcpClient
+        limits: dict[str, Any] = {"timeout": REPLY_LIMIT_S, "retries": RETRIES}
         if role.host:
-            self._client = AsyncModbusTcpClient(role.host, port=role.tcp_port, timeout=REPLY_LIMIT_S, retries=RETRIES)
+            self._client = AsyncModbusTcpClient(role.host, port=role.tcp_port, **limits)
         else:
-            self._client = AsyncModbusSerialClient(role.port, baudrate=role.baudrate, timeout=REPLY_LIMIT_S, retries=RETRIES)
+            self._client = AsyncModbusSerialClient(role.port, baudrate=role.baudrate, **limits)
 
     async def open(self) -> None:
         """Connect. Raises: StationError."""
