@@ -20,6 +20,7 @@ from hal.api import (
     OfferConfirmed,
     PhasesSwitched,
     PilotChanged,
+    PilotState,
     PlugInCounted,
     PowerOff,
     PowerOn,
@@ -78,6 +79,8 @@ class BoardTranslator:
         self._away_since_s = None
         if not self._known:
             self._pilot.start_from(status.pilot)
+        elif status.restarted and status.pilot is PilotState.B and self._pilot.asking:
+            self._pilot.start_from(status.pilot)  # the EV did not stop: the board that started offered it nothing
         self._known = True
         was_plugged, was_asking = self._pilot.plugged, self._pilot.asking
         changes = () if status.pilot is None else self._pilot.changed(status.pilot)

@@ -258,7 +258,7 @@ class OpenEvseBoard:
             case BoardBooted():
                 self._rebooted = self._restart_untold = True
                 self._steering.restarted()
-                self._order(self._steering.order_after_boot())
+                self._order(Verb.SLEEP)  # it is enabled; disabled it would not look at its pilot
                 self._emit(BoardReset(f"board started, self-test {report.post_code:02X}", now_s))
                 self._tell(self._steering.booted(report.post_code, now_s))
             case ButtonPressed():

@@ -126,7 +126,9 @@ def next_command(wanted: Wanted, known: Known, board: OpenEvseState, now_s: floa
             return command
         if board.ev_connected and known.next_energy_s == -math.inf:
             return Command(Verb.GET_ENERGY)  # while it tests itself to close, the board answers nothing
-        if not board.enabled and _may_order(known, Verb.ENABLE, now_s):
+        if board.pilot is None and board.evse is EvseState.DISABLED and _may_order(known, Verb.SLEEP, now_s):
+            return Command(Verb.SLEEP)  # enabled before it has looked at its pilot, it tells of no car
+        if board.pilot is not None and not board.enabled and _may_order(known, Verb.ENABLE, now_s):
             return Command(Verb.ENABLE)
     return _regular(known, board, aim, now_s)
 

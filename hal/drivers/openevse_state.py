@@ -113,9 +113,8 @@ class OpenEvseState:
         if evse in _HEALTHY:
             return None
         # Asleep or disabled the board tests nothing: only the unplugging clears, as it does in the board (trap 8).
-        if evse is EvseState.SLEEPING and not connected and self.fault not in _NEED_POWER_CYCLE:
-            return None
-        return self.fault
+        unplugged = evse is EvseState.SLEEPING and pilot is not EvseState.UNKNOWN and not connected
+        return None if unplugged and self.fault not in _NEED_POWER_CYCLE else self.fault
 
     def _keep_fault(self, fault: Fault | None, detail: str) -> None:
         if fault is not self.fault:
@@ -131,13 +130,19 @@ def plug_in_elapsed_s(elapsed_s: int, vflags: VFlags) -> int:
 
 
 def _pilot_state(evse: EvseState, pilot: EvseState, *, connected: bool, short: bool) -> PilotState | None:
-    """State of the pilot line; None if the board cannot tell (disabled: it holds -12 V and sees nothing)."""
+    """State of the pilot line; None if the board cannot tell.
+
+    Disabled it holds -12 V and sees nothing; put to sleep just after its start it has not looked yet, and its missing
+    EV_CONNECTED says nothing of a car.
+    """
     if short:
         return PilotState.E
     if evse in _HEALTHY:
         return _HEALTHY[evse]
     if evse is EvseState.VENTILATION_REQUIRED:
         return PilotState.D
+    if evse is EvseState.SLEEPING and pilot is EvseState.UNKNOWN and not connected:
+        return None
     if evse is EvseState.SLEEPING:
         # Steady +12 V: EV_CONNECTED tells plugged or not, the pilot field B from C.
         return _OF_THE_CAR.get(_plugged(pilot), PilotState.B) if connected else PilotState.A

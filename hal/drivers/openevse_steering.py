@@ -141,8 +141,9 @@ class Steering:
         self._offer.announced_a = None
 
     def restarted(self) -> None:
-        """The board restarted: nothing is known, and permission must be given anew."""
+        """The board restarted: nothing is known, its contactor let go, and permission must be given anew."""
         self._forget()
+        self.wanted.opening = False
         self.wanted.permitted_until_s = self.wanted.waits_for_ev_until_s = -math.inf
 
     def reported(self, report: StateReported, now_s: float) -> list[BoardEvent]:
@@ -229,10 +230,6 @@ class Steering:
             return None
         waits = now_s < max(self.wanted.waits_for_ev_until_s, self.wanted.undecided_until_s)
         return None if waits or self._may_run(now_s) else Verb.SLEEP
-
-    def order_after_boot(self) -> Verb:
-        """Choose what a board needs that has just started: it is enabled, and permission has ended."""
-        return Verb.DISABLE if self.wanted.opening else Verb.SLEEP
 
     def has_restarted(self, found: StateReply, identity: Identity) -> bool:
         """Tell whether the board was dark since it was configured; asked once, before it is configured anew."""

@@ -96,3 +96,12 @@ def test_a_board_was_dark_since_its_last_word_and_not_since_that_was_noticed() -
     (answered,) = translator.translate(connected(None, 18.0, restarted=True))
     assert isinstance(answered, ev.BoardAnswered)
     assert answered.dark_s == 8.0
+
+
+@pytest.mark.parametrize(("restarted", "stopped"), [(True, ()), (False, (ev.EvStoppedRequestingPower(),))])
+def test_an_ev_in_b_at_a_board_that_restarted_has_not_stopped(restarted: bool, stopped: tuple[ev.Event, ...]) -> None:
+    translator = known(PilotState.C)
+    translator.translate(BoardLost("port", 10.0))
+    answered, *changes = translator.translate(connected(PilotState.B, 20.0, restarted=restarted))
+    assert isinstance(answered, ev.BoardAnswered)
+    assert (answered.plugged, answered.ev_asks, tuple(changes)) == (True, not restarted, stopped)
