@@ -265,5 +265,6 @@ class ControllerSteering:
         overdue = self.contactor_closed is True and now_s >= self._off_since_s + self._profile.stop_opening_time_s
         welded = (overdue and report.evidence) or now_s >= self._not_asked_since_s + self._profile.opening_time_s
         self.faults.stand(Fault.CONTACTOR_WELDED, "closed though nobody asks for power" if welded else "")
-        unseen = overdue and not welded
+        # A state of fault shows no contactor: its own fault is told, not a second one that names another part.
+        unseen = overdue and not welded and report.pilot is not None
         self.faults.stand(Fault.CONTACTOR_UNCONFIRMED, "switched off, but not shown as open" if unseen else "")
