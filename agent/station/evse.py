@@ -37,6 +37,7 @@ from hal.api import BoardEvent, CableDetected, OfferConfirmed, TemperatureMeasur
 logger = logging.getLogger(__name__)
 
 UNLOCK_TIMEOUT_S: Final = 5.0
+_NO_TIMER: asyncio.TimerHandle | None = None
 
 
 _Item = ev.Event | BoardEvent | SampleWanted | Beat | PermissionDue | NewLimit | Question
@@ -80,8 +81,7 @@ class Evse:
         self._schedule = SampleSchedule()
         self._early: list[ev.Event | Question] = []
         """Tokens and requests that came before the meter answered or was found wanting; they wait for that."""
-        self._deadline_timer: asyncio.TimerHandle | None = None
-        self._limit_timer: asyncio.TimerHandle | None = None
+        self._deadline_timer = self._limit_timer = _NO_TIMER
         self._group: asyncio.TaskGroup | None = None
         self._rested = asyncio.Event()
         """Set after every event, for those who wait for a state."""
