@@ -8,7 +8,6 @@ signs, on whose line tokens pass as well.
 import asyncio
 import logging
 import threading
-from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any, Final, TextIO
 
 from agent.config import AgentConfig
 from hal.board import SerialLine, TcpLine
-from hal.codecs.recording import FLUSH_S, HEADER_START, Direction, Entry, RecordingText, WireBytes
+from hal.codecs.recording import FLUSH_S, HEADER_START, Direction, RecordingQueue, RecordingText, WireBytes
 from hal.transports.port import Port
 from hal.transports.recording_port import RecordingPort
 from hal.value import dataclass
@@ -49,8 +48,7 @@ class LineRecorder:
         self._max_bytes = max_bytes
         self._loop = asyncio.get_running_loop()
         self._lines: dict[str, Mapping[str, Any]] = {}
-        self._entries: deque[Entry] = deque()
-        self._stopped = False
+        self._queue = RecordingQueue()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -97,8 +95,7 @@ class LineRecorder:
         return self._kinds.get(f"{line.host}:{line.tcp_port}") or self._kinds[f"{line.host}:None"]
 
     def _note(self, line: str, direction: Direction, data: bytes) -> None:
-        if not self._stopped:
-            self._entries.append(WireBytes(self._loop.time(), line, direction, data))
+        self._queue.note(WireBytes(self._loop.time(), line, direction, data))
 
     def _write(self, file: TextIO, text: RecordingText) -> None:
         try:
@@ -107,18 +104,13 @@ class LineRecorder:
                     self._write_what_came(file, text)
                 self._write_what_came(file, text)
         except OSError as error:
-            self._stopped = True
-            self._entries.clear()
+            self._queue.stop()
             logger.warning("recording stopped file=%s error=%s", self._options.path, error)
 
     def _write_what_came(self, file: TextIO, text: RecordingText) -> None:
-        lines = []
-        while self._entries:
-            lines.append(text.entry(self._entries.popleft()))
-        if lines:
-            file.write("".join(lines))
+        if lines := self._queue.rendered(text):
+            file.write(lines)
             file.flush()
-        self._stopped = text.ended
 
 
 def _refuse_signing_meters(config: AgentConfig) -> None:

@@ -226,9 +226,18 @@ def _only_one(evse: int) -> None:
 async def _carry_out(command: tuple[str, ...]) -> None:
     try:
         process = await asyncio.create_subprocess_exec(*command)
+    except OSError as error:
+        raise StationError(f"the power command {command[0]!r} failed ({error}); check the bench file") from None
+    try:
         async with asyncio.timeout(COMMAND_LIMIT_S):
             code = await process.wait()
-    except (OSError, TimeoutError) as error:
-        raise StationError(f"the power command {command[0]!r} failed ({error}); check the bench file") from None
+    except TimeoutError:
+        raise StationError(
+            f"the power command {command[0]!r} took more than {COMMAND_LIMIT_S:g} s; try it by hand"
+        ) from None
+    finally:
+        if process.returncode is None:  # it must not switch later
+            process.kill()
+            await process.wait()
     if code:
         raise StationError(f"the power command {command[0]!r} ended with exit code {code}; try it by hand")

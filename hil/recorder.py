@@ -6,13 +6,12 @@ Noting costs an append; rendering and writing happen in the thread, so no line e
 import asyncio
 import sys
 import threading
-from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from hal.codecs.recording import FLUSH_S, HEADER_START, Entry, Operation, RecordingText, WireBytes
+from hal.codecs.recording import FLUSH_S, HEADER_START, Operation, RecordingQueue, RecordingText, WireBytes
 from hil.boards import AnyBoardModel, kind_of
 from hil.lines.tap import Tap
 
@@ -26,8 +25,7 @@ class Recorder:
         self._path = path
         self._max_bytes = max_bytes
         self._loop = asyncio.get_running_loop()
-        self._entries: deque[Entry] = deque()
-        self._stopped = False
+        self._queue = RecordingQueue()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -44,23 +42,19 @@ class Recorder:
 
     def tap(self, line: str) -> Tap:
         """Return what takes the bytes of this line."""
-        return lambda direction, data: self._note(WireBytes(self._loop.time(), line, direction, data))
+        return lambda direction, data: self._queue.note(WireBytes(self._loop.time(), line, direction, data))
 
     def note_event(self, event: Mapping[str, Any]) -> None:
         """Take an event of the bench; operations on its hardware are noted."""
         if event["event"] == "stimulus":
             fields = {name: value for name, value in event.items() if name not in {"event", "t"}}
-            self._note(Operation(event["t"], fields))
+            self._queue.note(Operation(event["t"], fields))
 
     def close(self) -> None:
         """Write what is left."""
         self._closing.set()
         if self._thread is not None:
             self._thread.join()
-
-    def _note(self, entry: Entry) -> None:
-        if not self._stopped:
-            self._entries.append(entry)
 
     def _write(self, file: TextIO, text: RecordingText) -> None:
         try:
@@ -69,17 +63,13 @@ class Recorder:
                     self._write_what_came(file, text)
                 self._write_what_came(file, text)
         except OSError as error:
-            self._stopped = True
+            self._queue.stop()
             print(f"the recording stopped: {self._path}: {error}", file=sys.stderr)
 
     def _write_what_came(self, file: TextIO, text: RecordingText) -> None:
-        lines = []
-        while self._entries:
-            lines.append(text.entry(self._entries.popleft()))
-        if lines:
-            file.write("".join(lines))
+        if lines := self._queue.rendered(text):
+            file.write(lines)
             file.flush()
-        self._stopped = text.ended
 
 
 def line_header(name: str, board: AnyBoardModel, reader: str, tcp_ports: Mapping[str, int]) -> dict[str, Any]:

@@ -83,7 +83,8 @@ async def _replay(recording: Recording, args: argparse.Namespace) -> int:
         ended = asyncio.ensure_future(stop.wait())
         played = asyncio.ensure_future(replay.play())
         await asyncio.wait({ended, played}, return_when=asyncio.FIRST_COMPLETED)
-        played.cancel()
+        if not played.cancel():
+            played.result()
         complaints = replay.script.complaints()
         print(json.dumps({"played": not stop.is_set(), "unmatched": complaints}), flush=True)
         with suppress(TimeoutError):

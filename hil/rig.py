@@ -78,7 +78,10 @@ class Rig:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Rig"]:
-        """Start bench and back-end; end everything afterwards. The agent is started by `ready`."""
+        """Start bench and back-end; end everything afterwards. The agent is started by `ready`.
+
+        Raises: AssertionError if one of them did not end well.
+        """
         async with borrowed(self.plan.bench_file) as bench_file:
             self._processes.plan = _process_plan(replace(self.plan, bench_file=bench_file))
             try:
@@ -90,7 +93,8 @@ class Rig:
                     yield self
             finally:
                 self.agent.resume()
-                await self._processes.end(END_LIMIT_S)
+                problems = await self._processes.end(END_LIMIT_S)
+        assert not problems, "; ".join(problems)  # noqa: S101 - a scenario's verdict
 
     # ------------------------------------------------------------------ who plays along
 
@@ -137,7 +141,8 @@ class Rig:
         return self.watching.stimulus_t
 
     def events(self, event: str, *, since: float = 0.0, **fields: object) -> list[Json]:
-        """Events of this kind since then, with these values."""
+        """Events of this kind since then, with these values. Raises: CannotError: "none" would prove nothing."""
+        self._must_see(event)
         return self.watching.events(event, since=since, **fields)
 
     async def seen(

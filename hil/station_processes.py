@@ -74,8 +74,9 @@ class StationProcesses:
         self.csms.close()
         problems = []
         for process in (self.agent, *reversed(self._started)):
+            was_killed = process.was_ended and not process.running
             code = await process.end(limit_s)
-            if code not in {0, None}:
+            if not was_killed and code not in {0, None}:
                 problems.append(f"the {process.name} ended with exit code {code}")
         await self.network.close()
         if self.sockets != self.plan.directory:

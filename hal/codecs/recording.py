@@ -6,6 +6,7 @@ reached, the end (`{"t", "end"}`). Times are monotonic seconds of the recording 
 """
 
 import json
+from collections import deque
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -17,6 +18,8 @@ FORMAT: Final = "pilotline-recording"
 VERSION: Final = 1
 FLUSH_S: Final = 0.05
 """A recorder hands over this often what it holds, so that a kill loses less than 0.1 s."""
+MAX_WAITING: Final = 50_000
+"""Some 10 MB, or several minutes of a busy station."""
 HEADER_START: Final = f'{{"format": "{FORMAT}"'
 
 
@@ -83,14 +86,55 @@ class RecordingText:
         if self.ended:
             return ""
         if self._used_bytes >= self._max_bytes:
-            self.ended = True
-            return self._line({"t": round(entry.t, 6), "end": f"the limit of {self._max_bytes} bytes was reached"})
+            return self.end(entry.t, f"the limit of {self._max_bytes} bytes was reached")
         return self._line(_to_json(entry))
+
+    def end(self, t: float, reason: str) -> str:
+        """Render the end; nothing comes after it."""
+        self.ended = True
+        return self._line({"t": round(t, 6), "end": reason})
 
     def _line(self, content: Mapping[str, Any]) -> str:
         line = json.dumps(content) + "\n"
         self._used_bytes += len(line)
         return line
+
+
+class RecordingQueue:
+    """What was noted and is not written yet; one thread notes, another one renders.
+
+    It is bounded: a disk that stands still costs the rest of the recording, and not the memory.
+    """
+
+    def __init__(self, max_waiting: int = MAX_WAITING) -> None:
+        self._max_waiting = max_waiting
+        self._waiting: deque[Entry] = deque()
+        self._full_t: float | None = None
+        self._stopped = False
+
+    def note(self, entry: Entry) -> None:
+        """Keep an entry until it is rendered, unless nothing more is to come."""
+        if self._stopped or self._full_t is not None:
+            return
+        self._waiting.append(entry)
+        if len(self._waiting) >= self._max_waiting:
+            self._full_t = entry.t
+
+    def stop(self) -> None:
+        """Keep nothing any more."""
+        self._stopped = True
+        self._waiting.clear()
+
+    def rendered(self, text: RecordingText) -> str:
+        """Render what has waited."""
+        full_t = self._full_t
+        lines = []
+        while self._waiting:
+            lines.append(text.entry(self._waiting.popleft()))
+        if full_t is not None and not text.ended:
+            lines.append(text.end(full_t, f"{self._max_waiting} entries waited for the disk"))
+        self._stopped = self._stopped or text.ended
+        return "".join(lines)
 
 
 def _to_json(entry: Entry) -> dict[str, Any]:

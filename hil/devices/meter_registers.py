@@ -38,6 +38,8 @@ class MeterValues:
     power_w: float | None = None
     """Total; None: the sum over the phases of voltage times current."""
     frequency_hz: float | None = 50.0
+    has_energy: bool = True
+    """False: it shows no energy at all."""
 
     def by_point(self) -> dict[str, Decimal | None]:
         """Name them as the map files do."""
@@ -55,7 +57,8 @@ class MeterValues:
         }
         for name, values in (("voltage", self.voltage_v), ("current", self.current_a), ("power", phases)):
             points |= {f"{name}_l{phase}": value for phase, value in enumerate(values, start=1)}
-        return {name: None if value is None else Decimal(value) for name, value in points.items()}
+        absent = () if self.has_energy else ("energy_import", "energy_export", "energy_sum")
+        return {name: None if value is None or name in absent else Decimal(value) for name, value in points.items()}
 
 
 @dataclass(frozen=True)

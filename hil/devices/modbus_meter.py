@@ -45,6 +45,8 @@ class MeterMode(Enum):
     """Answers with random bytes."""
     BACKWARDS = "backwards"
     """Shows half the energy it has counted."""
+    UNAVAILABLE = "unavailable"
+    """Shows no energy: NaN, or all ones."""
     SLOW = "slow"
     """Answers right, `delay_s` late."""
     WRONG_UNIT = "wrong_unit"
@@ -134,9 +136,11 @@ class SimulatedMeter:
 
     def _values(self) -> MeterValues:
         values = self._source()
-        if self.mode is not MeterMode.BACKWARDS:
-            return values
-        return replace(values, energy_import_wh=values.energy_import_wh / 2)
+        if self.mode is MeterMode.UNAVAILABLE:
+            return replace(values, has_energy=False)
+        if self.mode is MeterMode.BACKWARDS:
+            return replace(values, energy_import_wh=values.energy_import_wh / 2)
+        return values
 
 
 class RequestReader:

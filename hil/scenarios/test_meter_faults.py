@@ -89,6 +89,29 @@ async def test_the_register_goes_backwards(rig: Rig) -> None:
 
 
 @scenario(
+    "MT-02",
+    title="The meter's register is not a number while a car charges",
+    limit="rejected and told within one sample; the bill is unchanged by it",
+    toml=OFTEN,
+)
+async def test_the_register_is_not_a_number(rig: Rig) -> None:
+    """NaN from a meter that counts in floats, all ones from one that counts in integers."""
+    await rig.charging()
+    before_wh = await sampled_wh(rig)
+    wrong_t = await rig.faults.bring("meter_unavailable")
+    told = await rig.csms.fault("meter_implausible")
+    rig.measure_span("told", wrong_t, told["t"], SAMPLE_S, "ours, MT-02: one sample, taken each second")
+    await asyncio.sleep(WATCHED_S)
+    told_wh = Decimal((await rig.csms.transactions())[-1]["energy_last_wh"])
+    metered_wh = Decimal((await rig.state())["delivered_wh"])
+    assert before_wh <= told_wh < metered_wh + 2, "never told"
+    await rig.faults.clear("meter_unavailable")
+    await rig.car.plug_out()
+    ended = await rig.csms.ended(within_s=30)
+    assert Decimal(ended["energy_stop_wh"]) >= told_wh, "what flowed meanwhile is billed"
+
+
+@scenario(
     "MT-03",
     title="Another meter is there after a power cycle",
     limit="told; no power, nothing is billed",

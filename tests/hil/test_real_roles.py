@@ -1,5 +1,7 @@
 """The roles of a real bench, over a relay card on a pseudo-terminal."""
 
+import asyncio
+import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import hil.real_roles as real_roles_module
 from hil.background import work_beside
 from hil.bench_file import parse_bench_file
 from hil.bench_roles import BenchRoles, present
@@ -126,6 +129,23 @@ async def test_a_power_switch_may_be_a_pair_of_commands(tmp_path: Path) -> None:
         assert file.read_text() == "on"
         await bench.power.cut()
     assert file.read_text() == "on"
+
+
+async def test_a_power_command_that_hangs_is_ended_before_the_bench_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(real_roles_module, "COMMAND_LIMIT_S", 1.0)
+    file = tmp_path / "supply"
+    program = (
+        "import pathlib, sys, time; time.sleep(float(sys.argv[3])); pathlib.Path(sys.argv[1]).write_text(sys.argv[2])"
+    )
+    command = [sys.executable, "-c", program, str(file)]
+    power = f"on_command = {json.dumps([*command, 'on', '0'])}\noff_command = {json.dumps([*command, 'off', '2'])}"
+    async with real_bench(tmp_path, power) as bench:
+        with pytest.raises(StationError, match="took more than 1 s; try it by hand"):
+            await bench.power.cut()
+        await asyncio.sleep(2.0)
+        assert file.read_text() == "on", "the command was ended"
 
 
 async def test_what_the_equipment_lacks_is_a_reason_to_skip(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What a scenario may conclude from what the bench cannot see."""
 
+import signal
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,25 @@ async def test_what_the_probe_cannot_see_is_neither_seen_nor_never_there(
 ) -> None:
     with pytest.raises(CannotError, match="cannot see 'duty'"):
         await look(rig(tmp_path))
+
+
+def test_what_the_probe_cannot_see_is_not_counted_as_none(tmp_path: Path) -> None:
+    made = rig(tmp_path)
+    assert made.events("contactor") == []
+    with pytest.raises(CannotError, match="cannot see 'duty'"):
+        made.events("duty")
+
+
+async def test_a_run_whose_processes_do_not_end_well_fails(tmp_path: Path) -> None:
+    made = Rig(RigPlan(parse_bench_file(Path("ends.toml"), ""), tmp_path))
+
+    async def end_with_a_deaf_bench() -> None:
+        async with made.running():
+            bench = next(each for each in made._processes._started if each.name == "bench")
+            bench.signal(signal.SIGSTOP)
+
+    with pytest.raises(AssertionError, match="the bench ended with exit code -9"):
+        await end_with_a_deaf_bench()
 
 
 async def test_what_the_probe_has_not_seen_never_was(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from hal.codecs.recording import (
     Direction,
     Operation,
     RecordingError,
+    RecordingQueue,
     RecordingText,
     WireBytes,
     read_recording,
@@ -52,6 +53,25 @@ def test_a_recording_ends_marked_at_its_limit_and_says_nothing_after() -> None:
     assert read_recording(lines[:2]).end == "the limit of 10 bytes was reached"
     assert lines[2] == ""
     assert text.ended
+
+
+def test_a_disk_that_stands_still_ends_the_recording_and_does_not_fill_the_memory() -> None:
+    text, queue = RecordingText(10_000), RecordingQueue(max_waiting=3)
+    for _ in range(1000):
+        queue.note(SENT)
+    lines = [text.header(STARTED, LINES), *queue.rendered(text).splitlines(keepends=True)]
+    assert read_recording(lines).entries == (SENT,) * 3
+    assert read_recording(lines).end == "3 entries waited for the disk"
+    queue.note(SENT)
+    assert queue.rendered(text) == ""
+
+
+def test_what_was_noted_is_rendered_once() -> None:
+    text, queue = RecordingText(10_000), RecordingQueue(max_waiting=3)
+    for _ in range(10):
+        queue.note(SENT)
+        assert len(queue.rendered(text).splitlines()) == 1
+    assert not text.ended
 
 
 def test_masked_readers_are_told() -> None:
