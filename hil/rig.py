@@ -33,7 +33,8 @@ CARD = "04A1B2C3D4E5F6"
 OTHER_CARD = "04FFEEDDCCBBAA"
 BOOT_LIMIT_S = 60.0
 SEEN_LIMIT_S = 10.0
-END_LIMIT_S = 5.0
+END_LIMIT_S = 15.0
+"""An agent gives a car that goes on drawing its 6 s before it opens and ends."""
 NEVER_S = 86_400.0
 CHARGING_A = 1.0
 STATE_INTERVAL_S = 0.1

@@ -1,6 +1,7 @@
 """Bench, back-end and agent as processes of their own, the network between them, and the control sockets (runner)."""
 
 import shutil
+import signal
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ Add = Callable[[Coroutine[Any, Any, None]], object]
 """Runs work beside everything else until the owner cancels it; what it raises ends the owner's work."""
 CSMS_ANSWER_LIMIT_S = 60.0
 """A back-end's `send` waits for the station."""
+CLEAN_EXITS = {0, None, -signal.SIGTERM}
+"""As systemd counts them; the last is one that had not come to its handler yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ class StationProcesses:
         for process in (self.agent, *reversed(self._started)):
             was_killed = process.was_ended and not process.running
             code = await process.end(limit_s)
-            if not was_killed and code not in {0, None}:
+            if not was_killed and code not in CLEAN_EXITS:
                 problems.append(f"the {process.name} ended with exit code {code}")
         await self.network.close()
         if self.sockets != self.plan.directory:

@@ -19,6 +19,8 @@ SWITCH_ON_S = 3.0
 EVERY_S = 1.0
 GRACE_S, OVER_CURRENT_S = 5.0, 7.0
 WAIT_S, F_S, F_TOLERANCE_S, X1_S = 10.0, 4.0, 0.2, (0.5, 1.0)
+FRAME_S = 0.1
+"""A safety controller is told anew this often."""
 LATE_S = 30.0
 OFFERED_A = 31.5
 """32 A, but for what is rounded off."""
@@ -145,7 +147,10 @@ async def test_a_sleeping_car_is_woken_once(rig: Rig) -> None:
     f_state = await rig.seen("duty", output="negative_12v", since=offered["t"], within_s=LATE_S)
     steady = await rig.seen("duty", output="steady_12v", since=f_state["t"])
     again = await rig.seen("duty", output="pwm", since=steady["t"])
-    rig.measure_span("in B with an offer", offered["t"], f_state["t"], None, "ours, as configured", at_least_s=WAIT_S)
+    at_least_s = WAIT_S - FRAME_S
+    rig.measure_span(
+        "in B with an offer", offered["t"], f_state["t"], None, "ours, as configured", at_least_s=at_least_s
+    )
     source = "IEC 61851-1 A.5.3"
     f_s = (F_S + F_TOLERANCE_S, source, F_S - F_TOLERANCE_S)
     rig.measure_span("state F", f_state["t"], steady["t"], *f_s)

@@ -44,7 +44,8 @@ def test_what_the_probe_cannot_see_is_not_counted_as_none(tmp_path: Path) -> Non
         made.events("duty")
 
 
-async def test_a_run_whose_processes_do_not_end_well_fails(tmp_path: Path) -> None:
+async def test_a_run_whose_processes_do_not_end_well_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hil.rig.END_LIMIT_S", 1.0)
     made = Rig(RigPlan(parse_bench_file(Path("ends.toml"), ""), tmp_path))
 
     async def end_with_a_deaf_bench() -> None:
