@@ -33,6 +33,7 @@ from agent.domain.vocabulary import IdToken, IdTokenType, StoppedReason, Trigger
 from agent.hardware import EvseHardware, Hardware, ReaderHardware
 from agent.presets import build_device_model
 from agent.station.authorizer import Authorizer
+from agent.station.charging_profiles import ChargingProfiles, Wiring
 from agent.station.charging_station import ChargingStation, StationParts
 from agent.station.event_ids import EventIds
 from agent.station.evse import Evse
@@ -82,6 +83,9 @@ class Agent:
         self._frames: FrameSink = NoFrameLog()
         self.device_model = build_device_model(config)
         self.journal = Journal(self._database, clock)
+        self.charging_profiles = ChargingProfiles(
+            self._database, clock, self._wiring(), config.station.supply_max_current_a
+        )
         self.station: ChargingStation
         self.client: CsmsClient
         self._boot_reason = boot_history.POWER_UP
@@ -107,6 +111,7 @@ class Agent:
         )
         authorizer = Authorizer(self._database, self.device_model, self._clock)
         await authorizer.open()
+        await self.charging_profiles.open()
         if self._config.csms.frame_log:
             self._frames = FrameLog(
                 self._config.station.state_dir / FRAME_LOG_NAME, utc_offset_s=lambda: _offset_s(self._clock)
@@ -134,6 +139,7 @@ class Agent:
             self.journal,
             authorizer,
             operative,
+            self.charging_profiles,
             self._clock,
             self._keep_availability,
             self._restart_announced,
@@ -143,6 +149,16 @@ class Agent:
         self.station.add(
             [self._evse(evse_id, hardware, machine, operative) for evse_id, hardware in self._hardware.evses.items()]
         )
+
+    def _wiring(self) -> dict[int, Wiring]:
+        evses = {evse.id: evse for evse in self._config.evse}
+        return {
+            evse_id: Wiring(
+                evses[evse_id].phases,
+                min(evses[evse_id].max_current_a, hardware.board.capabilities.max_current_a),
+            )
+            for evse_id, hardware in self._hardware.evses.items()
+        }
 
     def _ping_interval_s(self) -> float:
         return float(self.device_model.integer("OCPPCommCtrlr", "WebSocketPingInterval"))

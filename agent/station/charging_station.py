@@ -1,6 +1,7 @@
 """The station: its EVSEs, what they share, and every request that a back-end can make (`StationCommands`)."""
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -16,9 +17,11 @@ from agent.domain.evse_memory import EvseMemory
 from agent.domain.facts import Fact, Sample
 from agent.domain.session_state import EvseStatus
 from agent.domain.token_routing import choose_evse_for_start, choose_evse_for_token
+from agent.domain.transaction import TransactionState
 from agent.domain.vocabulary import Authorization, IdToken, StoppedReason, TriggerReason, TxPoint
 from agent.station.authorizer import Authorizer
 from agent.station.back_end import BackEnd
+from agent.station.charging_profiles import ChargingProfiles
 from agent.station.commands import (
     AvailabilityOutcome,
     OpenTransaction,
@@ -52,6 +55,7 @@ class StationParts:
     journal: Journal
     authorizer: Authorizer
     availability: Availability
+    charging_profiles: ChargingProfiles
     clock: Clock
     keep_availability: Callable[[int, bool], None]
     """Store the availability of an EVSE (0: the station)."""
@@ -65,16 +69,20 @@ class ChargingStation:
     def __init__(self, parts: StationParts, back_end: BackEnd, supply_max_current_a: float) -> None:
         self._parts = parts
         self._back_end = back_end
-        self._supply = Supply(supply_max_current_a)
+        self._supply = Supply(supply_max_current_a, parts.charging_profiles.order)
+        self._remote_starts = itertools.count(1)
         self._evses: dict[int, Evse] = {}
         self._group: asyncio.TaskGroup | None = None
         self._reset_pending = False
         self._resetting = False
         parts.journal.on_health(self._journal_health_changed)
+        parts.charging_profiles.changed = self._supply.refresh
 
     def add(self, evses: Sequence[Evse]) -> None:
         """Take the EVSEs in; once, before `run`."""
         self._evses = {evse.evse_id: evse for evse in evses}
+        for evse in evses:
+            self._parts.charging_profiles.transaction_changed(evse.evse_id, evse.session.recorder.state)
 
     @property
     def evses(self) -> Mapping[int, Evse]:
@@ -139,8 +147,9 @@ class ChargingStation:
         """Publish a sample that belongs to no transaction."""
         self._back_end.publish_sample(evse_id, sample)
 
-    def record(self, evse_id: int, facts: tuple[Fact, ...], state: object | None) -> None:
+    def record(self, evse_id: int, facts: tuple[Fact, ...], state: TransactionState | None) -> None:
         """Journal facts and the open transaction."""
+        self._parts.charging_profiles.transaction_changed(evse_id, state)
         self._parts.journal.record(evse_id, facts, state, _log_journal_failure)
         if state is None:
             self._reset_if_idle()
@@ -180,6 +189,11 @@ class ChargingStation:
         """Variables of the station."""
         return self._parts.device_model
 
+    @property
+    def charging_profiles(self) -> ChargingProfiles:
+        """Charging profiles of the station."""
+        return self._parts.charging_profiles
+
     def evse_status(self, evse_id: int) -> EvseStatus | None:
         """Return the present status; None while unknown or no such EVSE."""
         evse = self._evses.get(evse_id)
@@ -212,14 +226,22 @@ class ChargingStation:
         evse = self._evses.get(request.evse_id) if request.evse_id is not None else self._free_evse()
         if evse is None:
             return RemoteStartOutcome(accepted=False, reason="no such EVSE, or none is free")
+        start_id, profile = request.remote_start_id, request.charging_profile
+        if profile is not None:
+            start_id = start_id or next(self._remote_starts)  # 1.6 has none; by it the profile finds its transaction
+            reason = self.charging_profiles.promise(evse.evse_id, start_id, profile)
+            if reason is not None:
+                return RemoteStartOutcome(accepted=False, reason=reason)
         event = ev.RemoteStartRequested(
             request.id_token,
             request.group_token,
-            request.remote_start_id,
+            start_id,
             authorize_first=self.device_model.boolean("AuthCtrlr", "AuthorizeRemoteStart"),
         )
         open_state = evse.session.recorder.state
         response = await evse.ask(event)
+        if start_id is not None and not response.accepted:
+            self.charging_profiles.break_promise(evse.evse_id, start_id)
         return RemoteStartOutcome(
             accepted=response.accepted,
             transaction_id=open_state.transaction_id if open_state is not None else None,

@@ -6,6 +6,8 @@
 from enum import Enum
 from typing import Protocol
 
+from agent.domain.charging_profile import ChargingProfile, ChargingRateUnit, ProfileCriteria
+from agent.domain.composite_schedule import CompositeSchedule
 from agent.domain.device_model import DeviceModel
 from agent.domain.facts import Sample
 from agent.domain.session_state import EvseStatus
@@ -21,6 +23,8 @@ class RemoteStart:
     evse_id: int | None = None
     remote_start_id: int | None = None
     group_token: IdToken | None = None
+    charging_profile: ChargingProfile | None = None
+    """A TxProfile for the transaction that this begins; its evse_id is filled in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,21 @@ class OpenTransaction:
     remote_start_id: int | None = None
 
 
+class ProfileCommands(Protocol):
+    """What a back-end may do with charging profiles."""
+
+    async def set_profile(self, profile: ChargingProfile) -> str | None:
+        """Install a profile; returns why it is refused, None if it is in force. A refusal changes nothing."""
+
+    async def clear_profiles(self, criteria: ProfileCriteria) -> bool:
+        """Remove what agrees with these criteria; False if nothing does. Raises: StoreError, and nothing is removed."""
+
+    def composite_schedule(
+        self, evse_id: int, duration_s: int, unit: ChargingRateUnit | None
+    ) -> CompositeSchedule | None:
+        """Return what will be allowed to an EVSE, or with 0 to all together; None if there is no such EVSE."""
+
+
 class StationCommands(Protocol):
     """Every request a back-end can make; a failed request leaves the station as it was."""
 
@@ -88,6 +107,10 @@ class StationCommands(Protocol):
     @property
     def device_model(self) -> DeviceModel:
         """Variables, read and set synchronously."""
+
+    @property
+    def charging_profiles(self) -> ProfileCommands:
+        """Charging profiles."""
 
     def evse_status(self, evse_id: int) -> EvseStatus | None:
         """Return the present status; None while unknown or no such EVSE."""

@@ -299,9 +299,8 @@ class Evse:
 
     def _offer_current(self, current_a: float, now: Instant) -> None:
         if current_a != self._offer.commanded_a:
-            logger.info(
-                "offer evse=%d current_a=%.1f limited_by=%s", self.evse_id, current_a, self._guard.who_limits(current_a)
-            )
+            who = self._guard.who_limits(current_a, self._supply.order(self.evse_id), self._supply.limited_by)
+            logger.info("offer evse=%d current_a=%.1f limited_by=%s", self.evse_id, current_a, who)
         self._offer.commanded(current_a, now.monotonic_s)
         self._guard.offered(current_a, now.monotonic_s)
         self.board.offer_current(current_a)
@@ -347,7 +346,7 @@ class Evse:
         capabilities = self.board.capabilities
         return Claim(
             evse_id=self.evse_id,
-            max_current_a=self._guard.limit.current_a,
+            max_current_a=min(self._guard.limit.current_a, self._supply.order(self.evse_id).current_a),
             min_current_a=capabilities.min_current_a,
             wants=self.session.wants_power,
             since=self._since,
@@ -368,7 +367,8 @@ class Evse:
         limit_a = min(told_a, self._supply.ceiling(self.evse_id))
         if not session.wants_power or limit_a == session.limit_a:
             return
-        limit_a, wait_s = self._guard.spared(limit_a, session.limit_a, now.monotonic_s)
+        ordered_a = 0.0 if self._supply.is_ordered else self._supply.order(self.evse_id).current_a
+        limit_a, wait_s = self._guard.spared(limit_a, session.limit_a, now.monotonic_s, ordered_a)
         if self._limit_timer is not None:
             self._limit_timer.cancel()
             self._limit_timer = None

@@ -5,6 +5,7 @@ itself, whatever the supply allows, is known here too, with its name.
 """
 
 from collections.abc import Callable
+from math import inf
 from typing import Final
 
 from agent.domain import events as ev
@@ -13,6 +14,7 @@ from agent.domain.evse_memory import EvseMemory
 from agent.domain.fault_latch import FaultLatch
 from agent.domain.fault_reports import FaultReports
 from agent.domain.meter_supervision import MeterSupervision, SupervisionLimits
+from agent.domain.profile_order import NO_ORDER, ProfileOrder
 from agent.domain.temperature_derating import DeratingSteps, TemperatureDerating
 from hal.api import BoardCapabilities, BoardEvent, CableDetected, Fault, TemperatureMeasured
 from hal.value import dataclass
@@ -145,23 +147,28 @@ class Guard:
         """The board is told this offer, A."""
         self._supervision.offered(current_a, now_s)
 
-    def spared(self, limit_a: float, present_a: float, now_s: float) -> tuple[float, float]:
+    def spared(self, limit_a: float, present_a: float, now_s: float, ordered_a: float = inf) -> tuple[float, float]:
         """Return the limit to take now, A, and when to ask again, s.
 
-        A wished pause waits until closing is long ago; until then the least is offered. Heat and a cable that carries
-        nothing are no wish. The end of a pause waits until opening is long ago: the board may still hold permission.
+        A wished pause waits until closing is long ago; until then the least is offered. Heat, a cable that carries
+        nothing and what charging profiles have ordered are no wish. The end of a pause waits until opening is long
+        ago: the board may still hold permission.
         """
         if limit_a >= self._min_current_a > present_a:
             left_s = self.care.off_left_s(now_s)
             return (present_a, left_s) if left_s > 0 else (limit_a, 0.0)
-        if limit_a >= self._min_current_a or min(self.limit.current_a, present_a) < self._min_current_a:
+        no_wish_a = min(self.limit.current_a, present_a, ordered_a)
+        if limit_a >= self._min_current_a or no_wish_a < self._min_current_a:
             return limit_a, 0.0
         left_s = self.care.on_left_s(now_s)
         return (self._min_current_a, left_s) if left_s > 0 else (limit_a, 0.0)
 
-    def who_limits(self, offered_current_a: float) -> str:
-        """Name what keeps the offer at this current."""
-        return self.limit.by if offered_current_a > self.limit.current_a - _SAME_A else "supply"
+    def who_limits(self, offered_current_a: float, order: ProfileOrder = NO_ORDER, shared: str = "supply") -> str:
+        """Name what keeps the offer at this current: this EVSE itself, a profile's order, or what it shares."""
+        if offered_current_a > self.limit.current_a - _SAME_A:
+            return self.limit.by
+        ordered_a = order.current_a if order.current_a >= self._min_current_a else 0.0
+        return str(order) if offered_current_a > ordered_a - _SAME_A else shared
 
     def _ended_wait(self) -> tuple[ev.Event, ...]:
         """Give the silence that was held back; once the board has answered it is that of the card beside it."""

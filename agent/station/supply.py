@@ -1,8 +1,11 @@
 """Owns the station's supply: who is committed to how much of it, and what each may offer now."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from agent.domain.charging_limit import Claim, allowed_now, ceiling
+from agent.domain.charging_profile import STATION
+from agent.domain.profile_order import NO_ORDER, ProfileOrder
 
 
 class SupplyMember(Protocol):
@@ -18,12 +21,32 @@ class SupplyMember(Protocol):
 
 
 class Supply:
-    """Divides `max_current_a` (per phase) among its members whenever one of them changes."""
+    """Divides what may be drawn (per phase) among its members whenever one of them changes.
 
-    def __init__(self, max_current_a: float) -> None:
-        self.max_current_a = max_current_a
+    `order` tells what charging profiles allow an EVSE, or with 0 all together, at the moment it is asked.
+    """
+
+    def __init__(self, max_current_a: float, order: Callable[[int], ProfileOrder] = lambda _: NO_ORDER) -> None:
+        self._installed_a = max_current_a
+        self.order = order
         self._members: list[SupplyMember] = []
         self._turns = 0
+
+    @property
+    def max_current_a(self) -> float:
+        """What may be drawn now, A: the installation's supply, or less by a profile of the station."""
+        return min(self._installed_a, self.order(STATION).current_a)
+
+    @property
+    def limited_by(self) -> str:
+        """Name what the members share, for the log."""
+        order = self.order(STATION)
+        return str(order) if self.is_ordered else "supply"
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether a profile of the station leaves less than the installation does: then a pause is no wish."""
+        return self.order(STATION).current_a < self._installed_a
 
     def join(self, member: SupplyMember) -> None:
         """Add an EVSE."""

@@ -6,6 +6,7 @@ from typing import Protocol
 from agent.domain.evse_memory import EvseMemory
 from agent.domain.facts import Fact, Sample
 from agent.domain.session_state import EvseStatus
+from agent.domain.transaction import TransactionState
 from agent.domain.vocabulary import Authorization, IdToken
 from agent.station.guard import Guard
 from agent.station.metering import Metering
@@ -41,7 +42,7 @@ class EvseDevices:
 class FactStore(Protocol):
     """Where facts and the open transaction go; never waits."""
 
-    def record(self, evse_id: int, facts: tuple[Fact, ...], state: object | None) -> None:
+    def record(self, evse_id: int, facts: tuple[Fact, ...], state: TransactionState | None) -> None:
         """Journal facts together with the open transaction's state (None: none is open)."""
 
     def note_register(self, evse_id: int, register_wh: Decimal) -> None:

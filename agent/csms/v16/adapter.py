@@ -24,6 +24,7 @@ from agent.csms.adapter import (
 from agent.csms.v16 import messages, statuses
 from agent.csms.v16.configuration_keys import VARIABLES, ConfigurationKeys
 from agent.csms.v16.handlers_configuration import ConfigurationHandlers
+from agent.csms.v16.handlers_smart_charging import SmartChargingHandlers
 from agent.csms.v16.handlers_station import StationHandlers
 from agent.csms.v16.handlers_transactions import TransactionHandlers
 from agent.csms.v16.handlers_trigger import TriggerHandlers
@@ -68,6 +69,7 @@ class V16Adapter:
             **TransactionHandlers(commands, self._numbers).handlers(),
             **ConfigurationHandlers(ConfigurationKeys(self._model, len(commands.evse_ids))).handlers(),
             **StationHandlers(commands).handlers(),
+            **SmartChargingHandlers(commands, self._numbers).handlers(),
             **TriggerHandlers(commands, journal, sender, self.boot_request, self.station_status_requests).handlers(),
         }
 

@@ -8,13 +8,14 @@ import logging
 from collections.abc import Iterator
 from enum import Enum
 
+from agent.domain.charging_profile import MAX_PERIODS, MAX_PROFILES, MAX_STACK_LEVEL
 from agent.domain.device_model import DeviceModel, Mutability, SetStatus, VariableKey
 from hal.value import dataclass
 
 logger = logging.getLogger(__name__)
 
 MAX_KEYS = 100
-FEATURE_PROFILES = "Core,RemoteTrigger"
+FEATURE_PROFILES = "Core,RemoteTrigger,SmartCharging"
 
 VARIABLES: dict[str, VariableKey] = {
     "AllowOfflineTxForUnknownId": VariableKey("AuthCtrlr", "OfflineTxForUnknownIdEnabled"),
@@ -41,7 +42,21 @@ _LONGEST_LISTS = {
     f"{name}MaxLength": VARIABLES[name]
     for name in ("MeterValuesAlignedData", "MeterValuesSampledData", "StopTxnSampledData")
 }
-_CONSTANTS = ("GetConfigurationMaxKeys", "NumberOfConnectors", "SupportedFeatureProfiles", *_LONGEST_LISTS)
+_SMART_CHARGING = {
+    "ChargeProfileMaxStackLevel": str(MAX_STACK_LEVEL),
+    "ChargingScheduleAllowedChargingRateUnit": "Current,Power",
+    "ChargingScheduleMaxPeriods": str(MAX_PERIODS),
+    "ConnectorSwitch3to1PhaseSupported": "false",
+    "MaxChargingProfilesInstalled": str(MAX_PROFILES),
+}
+"""Source: OCPP 1.6 section 9.4."""
+_CONSTANTS = (
+    "GetConfigurationMaxKeys",
+    "NumberOfConnectors",
+    "SupportedFeatureProfiles",
+    *_LONGEST_LISTS,
+    *_SMART_CHARGING,
+)
 _NAMES = sorted((*VARIABLES, *_CONSTANTS), key=str.casefold)
 _SPELLING = {name.casefold(): name for name in _NAMES}
 
@@ -83,6 +98,7 @@ class ConfigurationKeys:
             "GetConfigurationMaxKeys": str(MAX_KEYS),
             "NumberOfConnectors": str(connectors),
             "SupportedFeatureProfiles": FEATURE_PROFILES,
+            **_SMART_CHARGING,
             **{name: str(len(model.definition(key).values)) for name, key in _LONGEST_LISTS.items()},
         }
         self._constants = {name: Setting(name, value, readonly=True) for name, value in constants.items()}

@@ -3,8 +3,9 @@
 import logging
 
 from agent.csms.adapter import Handler, Payload, Reply
+from agent.csms.v16.charging_profiles import read_profile
 from agent.csms.v16.transaction_ids import GivenNumbers
-from agent.csms.v16.wire_values import read_id_tag
+from agent.csms.v16.wire_values import STATION, read_id_tag
 from agent.station.commands import RemoteStart, StationCommands
 
 logger = logging.getLogger(__name__)
@@ -25,9 +26,15 @@ class TransactionHandlers:
         connector_id = payload.get("connectorId")
         if connector_id is not None and connector_id not in self._commands.evse_ids:
             return _rejected("remote start", f"there is no connector {connector_id}")
-        if "chargingProfile" in payload:  # else the car would take more than the back-end allowed
-            return _rejected("remote start", "charging profiles are not supported")
-        outcome = await self._commands.remote_start(RemoteStart(read_id_tag(payload["idTag"]), connector_id))
+        given = payload.get("chargingProfile")
+        if given is not None and "transactionId" in given:  # section 5.16.2
+            return _rejected("remote start", "the charging profile of a start cannot name a transaction")
+        try:
+            profile = None if given is None else read_profile(given, connector_id or STATION)
+        except ValueError as error:
+            return _rejected("remote start", str(error))
+        request = RemoteStart(read_id_tag(payload["idTag"]), connector_id, charging_profile=profile)
+        outcome = await self._commands.remote_start(request)
         return Reply({"status": "Accepted"}) if outcome.accepted else _rejected("remote start", outcome.reason)
 
     async def _remote_stop(self, payload: Payload) -> Reply:
