@@ -83,7 +83,7 @@ def test_the_operators_page_has_every_variable_and_key() -> None:
     missing |= {name for name in names if not re.search(rf"\b{name}\b", told)}
     assert not missing
     assert set(VARIABLES) <= names
-    assert FEATURE_PROFILES == "Core,RemoteTrigger"
+    assert FEATURE_PROFILES == "Core,RemoteTrigger,SmartCharging"
 
 
 def test_the_technicians_page_has_every_text_with_its_light() -> None:

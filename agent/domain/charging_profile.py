@@ -81,7 +81,7 @@ class ChargingProfile:
     """`STATION`, or the EVSE."""
     stack_level: int
     purpose: ChargingProfilePurpose
-    kind: ChargingProfileKind
+    profile_kind: ChargingProfileKind
     schedule: ChargingSchedule
     recurrency: RecurrencyKind | None = None
     valid_from: datetime | None = None

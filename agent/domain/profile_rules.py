@@ -35,7 +35,7 @@ def malformed(profile: ChargingProfile) -> str | None:
         return "a TxProfile belongs to one connector"  # OCPP 1.6 section 3.13.1, 2.0.1 K01.FR.16
     if profile.valid_from is not None and profile.valid_to is not None and profile.valid_to <= profile.valid_from:
         return "it ends to be valid before it begins"
-    if profile.kind is ChargingProfileKind.RECURRING:
+    if profile.profile_kind is ChargingProfileKind.RECURRING:
         if profile.recurrency is None:
             return "a recurring profile does not say how it recurs"
         if profile.schedule.start is None:

@@ -61,7 +61,7 @@ class ProfileTimeline:
         self._valid_from_s = _posix(profile.valid_from, -inf)
         self._valid_to_s = _posix(profile.valid_to, inf)
         self._lasts_s = inf if schedule.duration_s is None else float(schedule.duration_s)
-        recurs = profile.kind is ChargingProfileKind.RECURRING and profile.recurrency is not None
+        recurs = profile.profile_kind is ChargingProfileKind.RECURRING and profile.recurrency is not None
         self._every_s = _RECURRENCE_S[profile.recurrency] if recurs and profile.recurrency is not None else None
         self._begins_s = self._own_start_s(profile)
         per_phase = phases * NOMINAL_VOLTAGE_V if schedule.unit is ChargingRateUnit.W else 1.0
@@ -89,7 +89,7 @@ class ProfileTimeline:
         return self._limits_a[after - 1], min(next_s, ends_s, self._valid_to_s)
 
     def _own_start_s(self, profile: ChargingProfile) -> float | None:
-        if profile.kind is not ChargingProfileKind.RELATIVE and profile.schedule.start is not None:
+        if profile.profile_kind is not ChargingProfileKind.RELATIVE and profile.schedule.start is not None:
             return profile.schedule.start.timestamp()
         if profile.purpose is ChargingProfilePurpose.CHARGING_STATION_MAX:
             return max(_posix(profile.received_at, -inf), self._valid_from_s)

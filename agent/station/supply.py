@@ -27,26 +27,25 @@ class Supply:
     """
 
     def __init__(self, max_current_a: float, order: Callable[[int], ProfileOrder] = lambda _: NO_ORDER) -> None:
-        self._installed_a = max_current_a
+        self.max_current_a = max_current_a
         self.order = order
         self._members: list[SupplyMember] = []
         self._turns = 0
 
     @property
-    def max_current_a(self) -> float:
+    def available_a(self) -> float:
         """What may be drawn now, A: the installation's supply, or less by a profile of the station."""
-        return min(self._installed_a, self.order(STATION).current_a)
-
-    @property
-    def limited_by(self) -> str:
-        """Name what the members share, for the log."""
-        order = self.order(STATION)
-        return str(order) if self.is_ordered else "supply"
+        return min(self.max_current_a, self.order(STATION).current_a)
 
     @property
     def is_ordered(self) -> bool:
         """Whether a profile of the station leaves less than the installation does: then a pause is no wish."""
-        return self.order(STATION).current_a < self._installed_a
+        return self.order(STATION).current_a < self.max_current_a
+
+    @property
+    def limited_by(self) -> str:
+        """Name what the members share, for the log."""
+        return str(self.order(STATION)) if self.is_ordered else "supply"
 
     def join(self, member: SupplyMember) -> None:
         """Add an EVSE."""
@@ -65,13 +64,13 @@ class Supply:
         """
         claims = [member.claim() for member in self._members]
         own = next(claim for claim in claims if claim.evse_id == evse_id)
-        limit_a = min(own.max_current_a, ceiling(self.max_current_a, claims, evse_id))
+        limit_a = min(own.max_current_a, ceiling(self.available_a, claims, evse_id))
         return limit_a if limit_a >= own.min_current_a else 0.0
 
     def refresh(self) -> None:
         """Divide again and tell those that want power."""
         claims = [member.claim() for member in self._members]
-        allowed = allowed_now(self.max_current_a, claims)
+        allowed = allowed_now(self.available_a, claims)
         for member, claim in zip(self._members, claims, strict=True):
             if claim.wants:
                 member.limit(allowed[claim.evse_id])

@@ -22,6 +22,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from agent.store.errors import StoreError
 
 FORMAT_VERSION = 1
+_OWN_NAMES = ("kind", "v")
 
 Coder = Callable[[Any], Any]  # Any: JSON on one side, a value of the coder's type on the other
 
@@ -74,6 +75,8 @@ def _dataclass_encoder(type_: type) -> Coder:
     hints = get_type_hints(type_)
     name = type_.__name__
     coders = [(field.name, _encoder(hints[field.name])) for field in fields(type_)]
+    if any(field.name in _OWN_NAMES for field in fields(type_)):
+        raise StoreError(f"a field of {name} has a name of this format: {' or '.join(_OWN_NAMES)}")
 
     def encode_dataclass(value: Any) -> dict[str, Any]:
         if type(value) is not type_:

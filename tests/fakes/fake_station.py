@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from agent.domain.charging_profile import ChargingProfile, ChargingRateUnit, ProfileCriteria
+from agent.domain.composite_schedule import CompositePeriod, CompositeSchedule
 from agent.domain.device_model import DeviceModel
 from agent.domain.facts import Sample
 from agent.domain.session_state import EvseStatus, SessionState
@@ -21,6 +23,7 @@ from agent.station.commands import (
     ResetOutcome,
     UnlockOutcome,
 )
+from agent.store.errors import StoreError
 from hal.api import Fault, MeterReading, Quality
 
 NOW = datetime(2026, 3, 14, 15, 9, 26, 535_000, tzinfo=UTC)
@@ -50,11 +53,43 @@ def sample(energy_wh: str = "1234.567", context: ReadingContext = ReadingContext
 
 
 @dataclass
+class FakeProfiles:
+    """Implements `ProfileCommands`: takes what it is given unless `refusal` says why not."""
+
+    installed: list[ChargingProfile] = field(default_factory=list)
+    refusal: str | None = None
+    disk_full: bool = False
+    asked: list[tuple[int, int, ChargingRateUnit | None]] = field(default_factory=list)
+
+    async def set_profile(self, profile: ChargingProfile) -> str | None:
+        if self.refusal is None:
+            self.installed.append(profile)
+        return self.refusal
+
+    async def clear_profiles(self, criteria: ProfileCriteria) -> bool:
+        if self.disk_full:
+            raise StoreError("disk full")
+        left = [each for each in self.installed if not criteria.match(each)]
+        found, self.installed = len(left) < len(self.installed), left
+        return found
+
+    def composite_schedule(
+        self, evse_id: int, duration_s: int, unit: ChargingRateUnit | None
+    ) -> CompositeSchedule | None:
+        self.asked.append((evse_id, duration_s, unit))
+        if evse_id not in {0, 1, 2}:
+            return None
+        periods = (CompositePeriod(0, 16.0), CompositePeriod(600, 6.5))
+        return CompositeSchedule(int(NOW.timestamp()), duration_s, unit or ChargingRateUnit.A, 3, periods)
+
+
+@dataclass
 class FakeStation:
     """Implements `StationCommands`."""
 
     device_model: DeviceModel = field(default_factory=device_model)
     evse_ids: tuple[int, ...] = (1, 2)
+    charging_profiles: FakeProfiles = field(default_factory=FakeProfiles)
     asked: list[tuple[object, ...]] = field(default_factory=list)
     has_lock: bool = False
     cache_enabled: bool = True

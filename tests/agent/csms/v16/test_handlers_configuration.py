@@ -11,13 +11,18 @@ from tests.agent.csms.v16.official import enums
 from tests.agent.csms.v16.rig import Rig
 
 READ_ONLY = {
+    "ChargeProfileMaxStackLevel": "99",
+    "ChargingScheduleAllowedChargingRateUnit": "Current,Power",
+    "ChargingScheduleMaxPeriods": "500",
+    "ConnectorSwitch3to1PhaseSupported": "false",
     "GetConfigurationMaxKeys": str(MAX_KEYS),
+    "MaxChargingProfilesInstalled": "100",
     "MeterValuesAlignedDataMaxLength": "7",
     "MeterValuesSampledDataMaxLength": "7",
     "NumberOfConnectors": "2",
     "StopTransactionOnEVSideDisconnect": "true",
     "StopTxnSampledDataMaxLength": "7",
-    "SupportedFeatureProfiles": "Core,RemoteTrigger",
+    "SupportedFeatureProfiles": "Core,RemoteTrigger,SmartCharging",
     "UnlockConnectorOnEVSideDisconnect": "true",
 }
 NAMES = sorted([*VARIABLES, *READ_ONLY])

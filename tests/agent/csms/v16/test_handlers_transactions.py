@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from agent.csms.adapter import Payload
+from agent.csms.v16.charging_profiles import read_profile
 from agent.domain.delivery import TransactionAtCsms
 from agent.domain.vocabulary import IdToken, IdTokenType
 from agent.station.commands import RemoteStart
@@ -35,7 +36,8 @@ async def test_a_remote_start_names_a_connector_or_lets_the_station_choose(conne
     [
         ({"connectorId": 9}, "no connector 9"),
         ({"connectorId": 0}, "no connector 0"),
-        ({"connectorId": 1, "chargingProfile": PROFILE}, "charging profiles are not supported"),
+        ({"connectorId": 1, "chargingProfile": {**PROFILE, "transactionId": 4}}, "cannot name a transaction"),
+        ({"chargingProfile": {**PROFILE, "validTo": "0000-01-01T00:00:00Z"}}, "year 0 is out of range"),
     ],
 )
 async def test_a_remote_start_that_cannot_be_done_as_asked_starts_nothing_and_the_log_says_why(
@@ -46,6 +48,12 @@ async def test_a_remote_start_that_cannot_be_done_as_asked_starts_nothing_and_th
     assert await rig.ask("RemoteStartTransaction", {"idTag": "T", **more}) == REJECTED
     assert rig.station.asked == []
     assert reason in caplog.text
+
+
+async def test_a_remote_start_hands_on_the_profile_that_it_brings() -> None:
+    rig = Rig()
+    assert await rig.ask("RemoteStartTransaction", {"idTag": "04A1B2C3", "chargingProfile": PROFILE}) == ACCEPTED
+    assert rig.station.asked == [("remote_start", RemoteStart(DRIVER, charging_profile=read_profile(PROFILE, 0)))]
 
 
 async def test_a_faulted_or_taken_connector_cannot_start() -> None:
