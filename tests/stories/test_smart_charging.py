@@ -59,10 +59,7 @@ def iso(at: datetime) -> str:
 
 def offers(s: Story, evse: int = 1) -> list[tuple[float, float]]:
     """When the pilot of this EVSE changed, and what it has offered since, A."""
-    return [
-        (event["t"], round((event["duty_percent"] or 0.0) * A_PER_PERCENT, 1))
-        for event in s.events("duty", evse)
-    ]
+    return [(event["t"], round((event["duty_percent"] or 0.0) * A_PER_PERCENT, 1)) for event in s.events("duty", evse)]
 
 
 def offered_a(s: Story, evse: int = 1) -> float:

@@ -161,3 +161,12 @@ def test_no_energy_that_is_no_number_is_ever_stored() -> None:
 
     with pytest.raises(StoreError, match="no quantity"):
         encode(Energy(Decimal("NaN")))
+
+
+def test_a_field_that_would_hide_the_name_of_its_class_is_refused_when_written() -> None:
+    @dataclass(frozen=True)
+    class Hiding:
+        kind: str
+
+    with pytest.raises(StoreError, match="kind"):
+        encode(Hiding("a"))
