@@ -100,6 +100,10 @@ class ChargingProfiles:
             self._reckon(now.utc.timestamp())
         return self._orders.get(evse_id, NO_ORDER)
 
+    def forget_orders(self) -> None:
+        """Reckon them anew when they are asked for next."""
+        self._until_s = -inf
+
     def _mind_the_clock(self, now: Instant) -> None:
         seen, self._seen = self._seen, now
         if seen is None:
@@ -108,7 +112,7 @@ class ChargingProfiles:
         if abs(step_s) > CLOCK_STEP_S:
             for evse_id, running in self._running.items():
                 self._running[evse_id] = replace(running, began_s=float(floor(running.began_s + step_s)))
-            self._until_s = -inf
+            self.forget_orders()
 
     def _reckon(self, now_s: float) -> None:
         if not self._timelines:
@@ -152,7 +156,7 @@ class ChargingProfiles:
 
     def _anew(self) -> None:
         self._timelines = {}
-        self._until_s = -inf
+        self.forget_orders()
         self.changed()
 
     # ------------------------------------------------------------------ transactions
@@ -163,10 +167,10 @@ class ChargingProfiles:
         if state is not None and (running is None or running.transaction_id != state.transaction_id):
             began_s = min(state.started_at, self._clock.now().utc).timestamp()
             self._running[evse_id] = _Running(state.transaction_id, float(floor(began_s)))
-            self._until_s = -inf
+            self.forget_orders()
         elif state is None and running is not None:
             del self._running[evse_id]
-            self._until_s = -inf
+            self.forget_orders()
         kept = tuple(each for each in self.installed if not self._is_over(each, evse_id))
         if len(kept) < len(self.installed):
             self.installed, self._timelines = kept, {}
@@ -187,18 +191,18 @@ class ChargingProfiles:
             reason = "a remote start brings a TxProfile"  # OCPP 1.6 section 5.16.2
         if reason is None:
             self._promised[evse_id] = remote_start_id, profile
-            self._until_s = -inf
+            self.forget_orders()
         return reason
 
     def break_promise(self, evse_id: int, remote_start_id: int) -> None:
         """The remote start came to nothing."""
         if evse_id in self._promised and self._promised[evse_id][0] == remote_start_id:
             del self._promised[evse_id]
-            self._until_s = -inf
+            self.forget_orders()
 
     def _redeem(self, evse_id: int, state: TransactionState) -> None:
         remote_start_id, profile = self._promised.pop(evse_id)
-        self._until_s = -inf
+        self.forget_orders()
         if state.remote_start_id != remote_start_id:
             return
         stored = _stored_ids(replaced_by(profile, self.installed))

@@ -21,6 +21,7 @@ from tests.benchmarks import (
     opening,
     remote_start,
     size,
+    smart_charging,
     start_up,
     token_to_permit,
     virtual_hours,
@@ -42,9 +43,10 @@ BENCHMARKS: dict[str, Measure] = {
     "opening": opening.measure,
     "meter-bus": meter_bus.measure,
     "codecs": codecs.measure,
+    "smart-charging": smart_charging.measure,
     "cpu": agent_cpu.measure,
 }
-ONCE = frozenset({"opening", "meter-bus", "codecs", "cpu"})
+ONCE = frozenset({"opening", "meter-bus", "codecs", "smart-charging", "cpu"})
 """The version makes no difference to these: they are measured with the first only."""
 
 

@@ -36,6 +36,28 @@ def test_the_supply_is_shared_fairly(supply_a: float, claims: list[Claim], share
     assert equal_shares(supply_a, claims) == shares
 
 
+@pytest.mark.parametrize(
+    ("supply_a", "held", "allowed"),
+    [
+        (20, (16, 16), {1: 10.0, 2: 10.0}),
+        (10, (16, 16), {1: 10.0, 2: 0.0}),
+        (32, (16, 16), {1: 16.0, 2: 16.0}),
+        (20, (26, 6), {1: 10.0, 2: 6.0}),
+        (0, (16, 16), {1: 0.0, 2: 0.0}),
+    ],
+)
+def test_a_supply_that_shrinks_is_followed_at_once_and_suspends_nobody_who_has_a_share(
+    supply_a: float, held: tuple[float, float], allowed: dict[int, float]
+) -> None:
+    claims = [claim(number, held=held_a) for number, held_a in enumerate(held, start=1)]
+    assert allowed_now(supply_a, claims) == allowed
+    for each in claims:
+        assert min(32.0, ceiling(supply_a, claims, each.evse_id)) >= allowed[each.evse_id]
+        assert ceiling(supply_a, claims, each.evse_id) <= max(
+            supply_a - sum(held) + each.committed_a, allowed[each.evse_id]
+        )
+
+
 CLAIMS = st.lists(
     st.tuples(st.booleans(), st.integers(6, 63), st.sampled_from([6, 8, 13]), st.integers(0, 20)),
     min_size=1,

@@ -27,7 +27,7 @@ from tests.agent.domain.profiles import (
     schedule,
 )
 
-RECURS = {"kind": RECURRING, "recurrency": DAILY}
+RECURS: dict[str, Any] = {"kind": RECURRING, "recurrency": DAILY}
 
 
 @pytest.mark.parametrize(
