@@ -21,12 +21,14 @@ from agent.domain.charging_profile import (
 )
 
 _MAX_PHASES: Final = 3
-_LONGEST_S: Final = 2**31 - 1
+_LARGEST: Final = 2**31 - 1
 """OCPP's integers are of 32 bits."""
 
 
 def malformed(profile: ChargingProfile) -> str | None:
     """Return what is wrong with a profile in itself, None if nothing is."""
+    if not -_LARGEST <= profile.profile_id <= _LARGEST:
+        return "its id has more than 32 bits"
     if not 0 <= profile.stack_level <= MAX_STACK_LEVEL:
         return f"stack level {profile.stack_level} is not in 0 to {MAX_STACK_LEVEL}"
     if profile.purpose is ChargingProfilePurpose.CHARGING_STATION_MAX and profile.evse_id != STATION:
@@ -48,7 +50,7 @@ def _malformed_schedule(schedule: ChargingSchedule) -> str | None:
     rates = [period.limit for period in schedule.periods]
     if schedule.min_charging_rate is not None:
         rates.append(schedule.min_charging_rate)
-    if schedule.duration_s is not None and not 0 < schedule.duration_s <= _LONGEST_S:
+    if schedule.duration_s is not None and not 0 < schedule.duration_s <= _LARGEST:
         return f"a schedule cannot last {schedule.duration_s} s"
     if not starts:
         return "the schedule has no period"
@@ -58,7 +60,7 @@ def _malformed_schedule(schedule: ChargingSchedule) -> str | None:
         return "the first period does not start at 0"  # OCPP 2.0.1 K01.FR.31
     if any(later <= earlier for earlier, later in pairwise(starts)):
         return "the periods are not in the order of time"  # OCPP 2.0.1 K01.FR.35
-    if starts[-1] > _LONGEST_S:
+    if starts[-1] > _LARGEST:
         return f"a period cannot start after {starts[-1]} s"
     if any(rate < 0 or not isfinite(rate) for rate in rates):
         return "a limit is negative or no number"

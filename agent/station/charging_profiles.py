@@ -64,7 +64,7 @@ class _Running:
 
 
 class ChargingProfiles:
-    """Implements `ProfileCommands` for the back-end and `Orders` for the supply."""
+    """Implements `ProfileCommands` for the back-end, and tells the supply what is ordered."""
 
     def __init__(
         self, database: Database, clock: Clock, wiring: Mapping[int, Wiring], supply_max_current_a: float
@@ -230,6 +230,8 @@ class ChargingProfiles:
             except StoreError as error:
                 _log_failure(error)
                 return "it could not be stored"
+            if is_tx and self._is_over(taken, taken.evse_id):
+                return "its transaction has just ended"
             self._install(taken, over)
             return None
 

@@ -24,7 +24,10 @@ PURPOSES = {
 
 
 def read_profile(payload: Payload, evse_id: int, transaction_id: str | None = None) -> ChargingProfile:
-    """Read a schema-checked ChargingProfile. Raises: ValueError for a time that no clock shows."""
+    """Read a schema-checked ChargingProfile.
+
+    Raises: ValueError for a time that no clock shows, OverflowError for a limit that is no number of this world.
+    """
     recurrency = payload.get("recurrencyKind")
     return ChargingProfile(
         profile_id=int(payload["chargingProfileId"]),

@@ -34,7 +34,7 @@ class SmartChargingHandlers:
             return _rejected("charging profile", given, f"there is no transaction {number}")
         try:
             profile = read_profile(given, payload["connectorId"], transaction_id)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             return _rejected("charging profile", given, str(error))
         reason = await self._commands.charging_profiles.set_profile(profile)
         return Reply({"status": "Accepted"}) if reason is None else _rejected("charging profile", given, reason)

@@ -31,7 +31,7 @@ class TransactionHandlers:
             return _rejected("remote start", "the charging profile of a start cannot name a transaction")
         try:
             profile = None if given is None else read_profile(given, connector_id or STATION)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             return _rejected("remote start", str(error))
         request = RemoteStart(read_id_tag(payload["idTag"]), connector_id, charging_profile=profile)
         outcome = await self._commands.remote_start(request)

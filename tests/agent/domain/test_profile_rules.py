@@ -57,6 +57,7 @@ def phases(number: int) -> ChargingSchedule:
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [
+        (profile(2**31), "32 bits"),
         (profile(level=-1), "stack level -1"),  # 7.8
         (profile(level=100), "stack level 100"),  # 9.4, ChargeProfileMaxStackLevel
         (profile(evse=1, purpose=MAX), "belongs to connector 0"),  # 3.13.1

@@ -142,6 +142,20 @@ def test_a_profile_of_a_transaction_goes_with_it(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
+def test_a_profile_whose_transaction_ends_while_it_is_being_stored_is_not_taken(tmp_path: Path) -> None:
+    async def story(rig: ProfilesRig) -> None:
+        await rig.set(profile(9, (0, 12)))
+        rig.begin()
+        async with asyncio.TaskGroup() as group:
+            setting = group.create_task(rig.set(OWN))
+            await asyncio.sleep(0)
+            rig.end()
+        assert "just ended" in str(setting.result())
+        assert TX not in {each.purpose for each in rig.profiles.installed}
+
+    play(tmp_path, story)
+
+
 def test_until_a_promised_profile_has_its_transaction_the_smaller_counts(tmp_path: Path) -> None:
     async def story(rig: ProfilesRig) -> None:
         await rig.set(profile(1, (0, 12)))

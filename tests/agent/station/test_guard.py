@@ -1,6 +1,7 @@
 """One EVSE under its guard, in virtual time: supervision, heat, cable, and what reaches the back-end of a fault."""
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -8,10 +9,13 @@ from typing import Any
 
 import pytest
 
+from agent.domain import events as ev
 from agent.domain.facts import FaultChanged, TransactionEnded
+from agent.domain.profile_order import ProfileOrder
 from agent.domain.session_context import SessionRules
 from agent.domain.session_state import SessionState as S
 from agent.domain.vocabulary import IdToken, StoppedReason
+from agent.station.guard import Guard
 from hal.api import (
     BoardConnected,
     BoardStatus,
@@ -24,7 +28,7 @@ from hal.api import (
     TemperatureMeasured,
 )
 from hil.virtual_time import run_virtual
-from tests.agent.station.evse_rig import EvseRig, RigMeter, now_s
+from tests.agent.station.evse_rig import EvseRig, LeasedBoard, RigMeter, now_s
 
 Story = Callable[[EvseRig], Awaitable[None]]
 
@@ -330,3 +334,17 @@ def test_a_wished_pause_that_is_told_often_waits_with_one_timer() -> None:
         assert len(waiting) == 1
 
     play(story)
+
+
+def test_what_profiles_order_is_no_wish_and_is_told_by_name() -> None:
+    guard = Guard(1, itertools.count(1).__next__)
+    guard.use(32.0, LeasedBoard.capabilities)
+    guard.passed(ev.PowerTurnedOn(), 100.0)
+    assert guard.spared(0.0, 16.0, 101.0)[0] == 6.0, "a share that is lost waits for the contactor"
+    assert guard.spared(0.0, 16.0, 101.0, ordered_a=5.9) == (0.0, 0.0)
+    assert guard.spared(0.0, 16.0, 101.0, ordered_a=6.0)[0] == 6.0
+    order = ProfileOrder(10.0, "TxProfile(id=3)")
+    assert guard.who_limits(10.0, order) == "TxProfile(id=3)"
+    assert guard.who_limits(0.0, ProfileOrder(5.9, "TxProfile(id=3)")) == "TxProfile(id=3)"
+    assert guard.who_limits(8.0, order, "supply") == "supply"
+    assert guard.who_limits(32.0, ProfileOrder(40.0, "TxProfile(id=3)")) == "installation"

@@ -1,6 +1,8 @@
 from dataclasses import dataclass, field
 
 from agent.domain.charging_limit import Claim
+from agent.domain.charging_profile import STATION
+from agent.domain.profile_order import NO_ORDER, ProfileOrder
 from agent.station.supply import Supply
 
 
@@ -50,3 +52,20 @@ def test_the_ceiling_is_what_the_others_leave_now() -> None:
     assert shared.ceiling(2) == 12.0
     one.held_a = 28.0
     assert shared.ceiling(2) == 0.0, "4 A are below the minimum"
+
+
+def test_a_profile_of_the_station_binds_the_sum_and_nobody_who_has_a_share_is_suspended() -> None:
+    one, two = Member(1, held_a=16.0), Member(2, held_a=16.0)
+    shared = supply(32.0, one, two)
+    assert (shared.is_ordered, shared.limited_by) == (False, "supply")
+    shared.order = lambda evse_id: ProfileOrder(20.0, "of the station") if evse_id == STATION else NO_ORDER
+    shared.refresh()
+    assert (one.told, two.told) == ([10.0], [10.0])
+    assert (shared.ceiling(1), shared.ceiling(2)) == (10.0, 10.0)
+    assert (shared.is_ordered, shared.limited_by) == (True, "of the station")
+
+
+def test_a_profile_that_allows_more_than_the_installation_changes_nothing() -> None:
+    shared = supply(32.0, Member(1))
+    shared.order = lambda _: ProfileOrder(40.0, "of the station")
+    assert (shared.available_a, shared.is_ordered) == (32.0, False)

@@ -27,6 +27,8 @@ SMALL: Payload = {
     "chargingSchedule": {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 6}]},
 }
 
+HUGE = {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 10**400}]}
+
 
 async def set_(rig: Rig, connector: int = 0, **more: Any) -> Payload:
     given = {"connectorId": connector, "csChargingProfiles": {**SMALL, **more}}
@@ -91,6 +93,7 @@ async def test_the_number_of_a_transaction_is_the_stations_own_name_of_it() -> N
         ({}, "it could not be stored", "it could not be stored"),
         ({"transactionId": 42}, None, "there is no transaction 42"),  # 5.16.3
         ({"validFrom": "0000-01-01T00:00:00Z"}, None, "year 0 is out of range"),
+        ({"chargingSchedule": HUGE}, None, "int too large to convert to float"),
     ],
 )
 async def test_a_refusal_is_rejected_and_the_log_says_why(
