@@ -69,7 +69,7 @@ def test_a_relative_schedule_and_an_absolute_one_without_start_count_from_the_tr
 def test_the_highest_stack_level_in_force_prevails_and_the_next_one_after_it() -> None:
     """Section 3.13.2."""
     low, high = profile(1, (0, 20)), profile(2, level=1, kind=ABSOLUTE, course=STEPS)
-    assert limit(low, high, at_s=-50) == (20, 0)
+    assert limit(low, high, at_s=-50, tx_s=-90) == (20, 0)
     assert limit(low, high, at_s=50) == (16, 100)
     assert limit(low, high, at_s=300) == (20, inf)
     assert limit(high, low, at_s=50) == (16, 100), "in whatever order they came"

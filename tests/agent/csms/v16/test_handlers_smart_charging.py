@@ -29,6 +29,17 @@ SMALL: Payload = {
 
 HUGE = {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 10**400}]}
 
+WHOLE = {
+    "duration": 3600,
+    "startSchedule": "2026-03-14T16:00:00.900+01:00",
+    "chargingRateUnit": "W",
+    "chargingSchedulePeriod": [
+        {"startPeriod": 0, "limit": 11000.5, "numberPhases": 1},
+        {"startPeriod": 60, "limit": 0},
+    ],
+    "minChargingRate": 1.5,
+}
+
 
 async def set_(rig: Rig, connector: int = 0, **more: Any) -> Payload:
     given = {"connectorId": connector, "csChargingProfiles": {**SMALL, **more}}
@@ -37,16 +48,6 @@ async def set_(rig: Rig, connector: int = 0, **more: Any) -> Payload:
 
 async def test_a_profile_is_handed_on_whole_in_the_words_of_the_domain() -> None:
     rig = Rig()
-    schedule = {
-        "duration": 3600,
-        "startSchedule": "2026-03-14T16:00:00.900+01:00",
-        "chargingRateUnit": "W",
-        "chargingSchedulePeriod": [
-            {"startPeriod": 0, "limit": 11000.5, "numberPhases": 1},
-            {"startPeriod": 60, "limit": 0},
-        ],
-        "minChargingRate": 1.5,
-    }
     more = {
         "chargingProfileId": 7,
         "stackLevel": 3,
@@ -55,7 +56,7 @@ async def test_a_profile_is_handed_on_whole_in_the_words_of_the_domain() -> None
         "recurrencyKind": "Weekly",
         "validFrom": "2026-03-14T15:00:00Z",
         "validTo": "9999-12-31T23:59:59-01:00",
-        "chargingSchedule": schedule,
+        "chargingSchedule": WHOLE,
     }
     assert await set_(rig, 2, **more) == ACCEPTED
     start = datetime(2026, 3, 14, 15, tzinfo=UTC)
