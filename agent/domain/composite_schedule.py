@@ -55,13 +55,18 @@ def pieces(timelines: Sequence[ProfileTimeline], start_s: float, end_s: float, t
         if not gaps:
             break
         left: list[tuple[float, float]] = []
+        silent_until_s = -inf
         for gap_s, until_s in gaps:
+            if until_s <= silent_until_s:
+                left.append((gap_s, until_s))
+                continue
             at_s = gap_s
             while at_s < until_s:
                 limit_a, changes_s = timeline.at(at_s, transaction_s)
                 ends_s = min(changes_s, until_s)
                 if limit_a is None:
                     left.append((at_s, ends_s))
+                    silent_until_s = changes_s
                 else:
                     filled.append((at_s, limit_a))
                 at_s = ends_s

@@ -73,7 +73,7 @@ def _times_ms(act: Callable[[], object], options: Options) -> list[float]:
 
 
 def _profile(number: int, now: datetime) -> ChargingProfile:
-    """One of a stack of daily profiles, each in force for its hundredth of the day: the lowest is looked for longest."""
+    """One of a stack of daily profiles, each in force for its hundredth of the day."""
     purpose = ChargingProfilePurpose.CHARGING_STATION_MAX if number % 2 else ChargingProfilePurpose.TX_DEFAULT
     lasts_s = DAY_S // MAX_PROFILES
     begins = now.replace(microsecond=0) - timedelta(days=3, seconds=lasts_s * (MAX_PROFILES - number))
