@@ -6,6 +6,8 @@ Instants are POSIX seconds. A limit is told in A per phase, whatever unit its sc
 * A TxProfile in force overrules every TxDefaultProfile (3.13.1). At equal stack levels the default of an EVSE goes
   before that of all EVSEs.
 * Days and weeks of a recurring schedule are of 86,400 and 604,800 s of UTC, from its start on, not before.
+* A clock that shows a time before a profile was received is not set yet, after a power cut say: what held when it was
+  received holds then. What counts from the transaction needs no clock.
 * A schedule without a start begins with the transaction; that of the station when it was received, or first valid.
 * Power is divided among all wired phases, since phases cannot be switched off: numberPhases cannot make a car that
   uses three phases use one (DECISIONS.md).
@@ -49,6 +51,7 @@ class ProfileTimeline:
         "_every_s",
         "_lasts_s",
         "_limits_a",
+        "_received_s",
         "_starts_s",
         "_valid_from_s",
         "_valid_to_s",
@@ -64,12 +67,15 @@ class ProfileTimeline:
         recurs = profile.profile_kind is ChargingProfileKind.RECURRING and profile.recurrency is not None
         self._every_s = _RECURRENCE_S[profile.recurrency] if recurs and profile.recurrency is not None else None
         self._begins_s = self._own_start_s(profile)
+        self._received_s = -inf if self._begins_s is None else _posix(profile.received_at, -inf)
         per_phase = phases * NOMINAL_VOLTAGE_V if schedule.unit is ChargingRateUnit.W else 1.0
         self._starts_s = [float(period.start_s) for period in schedule.periods]
         self._limits_a = [period.limit / per_phase for period in schedule.periods]
 
     def at(self, at_s: float, transaction_s: float) -> tuple[float | None, float]:
         """Return the limit, A, None if it is not in force, and until when that is so; for a transaction's start."""
+        if at_s < self._received_s:
+            return self.at(self._received_s, transaction_s)[0], self._received_s
         if at_s < self._valid_from_s:
             return None, self._valid_from_s
         if at_s >= self._valid_to_s:

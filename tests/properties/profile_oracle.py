@@ -55,6 +55,11 @@ def highest(
 
 def of_one(profile: ChargingProfile, phases: int, at: datetime, tx: datetime) -> float | None:
     """What this profile says of this second; None if it says nothing."""
+    from_transaction = profile.purpose is not MAX and (
+        profile.profile_kind is ChargingProfileKind.RELATIVE or profile.schedule.start is None
+    )
+    if profile.received_at is not None and at < profile.received_at and not from_transaction:
+        at = profile.received_at  # earlier it cannot be: the clock is not set
     if profile.valid_from is not None and at < profile.valid_from:
         return None
     if profile.valid_to is not None and at >= profile.valid_to:

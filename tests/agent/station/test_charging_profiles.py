@@ -52,7 +52,25 @@ def test_a_clock_that_is_set_moves_absolute_schedules_and_leaves_relative_ones(t
         rig.clock.offset += timedelta(hours=2)
         assert (rig.order_a(0), rig.order_a(1)) == (10, 13)
         rig.clock.offset -= timedelta(hours=9)
-        assert (rig.order_a(0), rig.order_a(1)) == (inf, 13)
+        assert (rig.order_a(0), rig.order_a(1)) == (16, 13), "earlier than it was received it cannot be"
+
+    play(tmp_path, story)
+
+
+def test_after_a_power_cut_a_clock_that_is_not_set_lets_no_limit_go(tmp_path: Path) -> None:
+    """Lesson 50: what held when the profile was received holds until the time is known."""
+
+    async def story(rig: ProfilesRig) -> None:
+        start = rig.clock.now().utc
+        course = schedule((0, 16), (60, 10), start=start - timedelta(seconds=30))
+        await rig.set(profile(1, kind=ABSOLUTE, course=course, purpose=MAX))
+        rig.clock.offset = timedelta(days=-20_000)
+        await rig.restart()
+        assert rig.order_a(0) == 16
+        rig.clock.offset = timedelta(0)
+        assert rig.order_a(0) == 16
+        await asyncio.sleep(31)
+        assert rig.order_a(0) == 10
 
     play(tmp_path, story)
 
