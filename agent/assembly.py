@@ -39,6 +39,7 @@ from agent.station.evse import Evse
 from agent.station.guard import Guard, GuardSettings
 from agent.station.journal import Journal
 from agent.station.metering import Metering
+from agent.station.reservation_desk import ReservationDesk
 from agent.station.signing import Signing
 from agent.station.surroundings import EvseDevices, EvseTiming
 from agent.store import availability, boot_history, evse_memory, variables
@@ -107,13 +108,15 @@ class Agent:
         )
         authorizer = Authorizer(self._database, self.device_model, self._clock)
         await authorizer.open()
+        reservations = ReservationDesk(self._database, self._clock)
+        await reservations.open()
         if self._config.csms.frame_log:
             self._frames = FrameLog(
                 self._config.station.state_dir / FRAME_LOG_NAME, utc_offset_s=lambda: _offset_s(self._clock)
             )
-        self._build(operative, authorizer)
+        self._build(operative, authorizer, reservations)
 
-    def _build(self, operative: Availability, authorizer: Authorizer) -> None:
+    def _build(self, operative: Availability, authorizer: Authorizer, reservations: ReservationDesk) -> None:
         config = self._config
         endpoint = endpoint_of(config.csms)
         base_timing = timing_of(config.csms, learn_utc=config.station.clock_source == "csms")
@@ -137,6 +140,7 @@ class Agent:
             self._clock,
             self._keep_availability,
             self._restart_announced,
+            reservations,
         )
         self.station = ChargingStation(parts, self.client.back_end, config.station.supply_max_current_a)
         machine = session_machine()

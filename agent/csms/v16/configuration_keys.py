@@ -8,13 +8,14 @@ import logging
 from collections.abc import Iterator
 from enum import Enum
 
+from agent.domain import local_list
 from agent.domain.device_model import DeviceModel, Mutability, SetStatus, VariableKey
 from hal.value import dataclass
 
 logger = logging.getLogger(__name__)
 
 MAX_KEYS = 100
-FEATURE_PROFILES = "Core,RemoteTrigger"
+FEATURE_PROFILES = "Core,LocalAuthListManagement,RemoteTrigger,Reservation"
 
 VARIABLES: dict[str, VariableKey] = {
     "AllowOfflineTxForUnknownId": VariableKey("AuthCtrlr", "OfflineTxForUnknownIdEnabled"),
@@ -23,6 +24,7 @@ VARIABLES: dict[str, VariableKey] = {
     "ClockAlignedDataInterval": VariableKey("AlignedDataCtrlr", "Interval"),
     "ConnectionTimeOut": VariableKey("TxCtrlr", "EVConnectionTimeOut"),
     "HeartbeatInterval": VariableKey("OCPPCommCtrlr", "HeartbeatInterval"),
+    "LocalAuthListEnabled": VariableKey("LocalAuthListCtrlr", "Enabled"),
     "LocalAuthorizeOffline": VariableKey("AuthCtrlr", "LocalAuthorizeOffline"),
     "LocalPreAuthorize": VariableKey("AuthCtrlr", "LocalPreAuthorize"),
     "MeterValuesAlignedData": VariableKey("AlignedDataCtrlr", "Measurands"),
@@ -41,7 +43,12 @@ _LONGEST_LISTS = {
     f"{name}MaxLength": VARIABLES[name]
     for name in ("MeterValuesAlignedData", "MeterValuesSampledData", "StopTxnSampledData")
 }
-_CONSTANTS = ("GetConfigurationMaxKeys", "NumberOfConnectors", "SupportedFeatureProfiles", *_LONGEST_LISTS)
+_BUILT = {
+    "ReserveConnectorZeroSupported": "true",
+    "LocalAuthListMaxLength": str(local_list.MAX_ENTRIES),
+    "SendLocalListMaxLength": str(local_list.MAX_ENTRIES),
+}
+_CONSTANTS = ("GetConfigurationMaxKeys", "NumberOfConnectors", "SupportedFeatureProfiles", *_LONGEST_LISTS, *_BUILT)
 _NAMES = sorted((*VARIABLES, *_CONSTANTS), key=str.casefold)
 _SPELLING = {name.casefold(): name for name in _NAMES}
 
@@ -83,6 +90,7 @@ class ConfigurationKeys:
             "GetConfigurationMaxKeys": str(MAX_KEYS),
             "NumberOfConnectors": str(connectors),
             "SupportedFeatureProfiles": FEATURE_PROFILES,
+            **_BUILT,
             **{name: str(len(model.definition(key).values)) for name, key in _LONGEST_LISTS.items()},
         }
         self._constants = {name: Setting(name, value, readonly=True) for name, value in constants.items()}

@@ -23,12 +23,16 @@ KNOWN = TransactionAtCsms(start_acknowledged=True, csms_transaction_id=7)
 BUILT = {
     "ChangeAvailability",
     "ChangeConfiguration",
+    "CancelReservation",
     "ClearCache",
     "DataTransfer",
     "GetConfiguration",
+    "GetLocalListVersion",
     "RemoteStartTransaction",
     "RemoteStopTransaction",
+    "ReserveNow",
     "Reset",
+    "SendLocalList",
     "TriggerMessage",
     "UnlockConnector",
 }

@@ -12,12 +12,15 @@ from tests.agent.csms.v16.rig import Rig
 
 READ_ONLY = {
     "GetConfigurationMaxKeys": str(MAX_KEYS),
+    "LocalAuthListMaxLength": "10000",
     "MeterValuesAlignedDataMaxLength": "7",
     "MeterValuesSampledDataMaxLength": "7",
     "NumberOfConnectors": "2",
+    "ReserveConnectorZeroSupported": "true",
+    "SendLocalListMaxLength": "10000",
     "StopTransactionOnEVSideDisconnect": "true",
     "StopTxnSampledDataMaxLength": "7",
-    "SupportedFeatureProfiles": "Core,RemoteTrigger",
+    "SupportedFeatureProfiles": "Core,LocalAuthListManagement,RemoteTrigger,Reservation",
     "UnlockConnectorOnEVSideDisconnect": "true",
 }
 NAMES = sorted([*VARIABLES, *READ_ONLY])
