@@ -17,6 +17,7 @@ from tests.benchmarks import (
     codecs,
     drain,
     forbid,
+    local_list,
     meter_bus,
     opening,
     remote_start,
@@ -42,9 +43,10 @@ BENCHMARKS: dict[str, Measure] = {
     "opening": opening.measure,
     "meter-bus": meter_bus.measure,
     "codecs": codecs.measure,
+    "local-list": local_list.measure,
     "cpu": agent_cpu.measure,
 }
-ONCE = frozenset({"opening", "meter-bus", "codecs", "cpu"})
+ONCE = frozenset({"opening", "meter-bus", "codecs", "local-list", "cpu"})
 """The version makes no difference to these: they are measured with the first only."""
 
 
