@@ -37,16 +37,23 @@ class LocalListHandlers:
             return Reply({"status": "NotSupported"})
         told: list[Payload] = payload.get("localAuthorizationList") or []
         entries: list[ListEntry] = []
+        known: dict[tuple[object, ...], Authorization] = {}
         for first in range(0, len(told), ENTRIES_PER_TURN):
-            entries += [_entry(each) for each in told[first : first + ENTRIES_PER_TURN]]
+            entries += [_entry(each, known) for each in told[first : first + ENTRIES_PER_TURN]]
             await asyncio.sleep(0)
         update = ListUpdate(UpdateKind(payload["updateType"]), payload["listVersion"], tuple(entries))
         return Reply({"status": (await self._commands.update_local_list(update)).value})
 
 
-def _entry(told: Payload) -> ListEntry:
-    info = told.get("idTagInfo")
-    return ListEntry(read_id_tag(told["idTag"]), None if info is None else _authorization(info))
+def _entry(told: Payload, known: dict[tuple[object, ...], Authorization]) -> ListEntry:
+    """Read an entry; those that say the same share one authorisation, since there are thousands of them."""
+    id_token, info = read_id_tag(told["idTag"]), told.get("idTagInfo")
+    if info is None:
+        return ListEntry(id_token, None)
+    said = (info["status"], info.get("parentIdTag"), info.get("expiryDate"))
+    if said not in known:
+        known[said] = _authorization(info)
+    return ListEntry(id_token, known[said])
 
 
 def _authorization(info: Payload) -> Authorization:
