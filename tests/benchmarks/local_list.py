@@ -13,6 +13,7 @@ from agent.store.database import Database
 from tests.benchmarks.fast_csms import LIMIT_S, FastCsms, StationSocket
 from tests.benchmarks.figures import Figure, median
 from tests.benchmarks.rig import Options, station
+from tests.benchmarks.size import MEMORY_LIMIT_MIB
 
 UPDATE_LIMIT_MS = 2000.0
 LOOKUP_LIMIT_US = 200.0
@@ -27,10 +28,15 @@ async def measure(version: str, options: Options) -> list[Figure]:
     updates, latencies = [], []
     async with station("1.6") as rig:
         await rig.start_settled()
+        before_mib = rig.running().rss_mib()
         for number in range(options.size(5, 3)):
             update_ms, during_ms = await _update(rig.csms, number + 1, entries)
             updates.append(update_ms)
             latencies += during_ms
+        rss_mib = rig.running().rss_mib()
+        rig.end()
+        await rig.start_settled()
+        loaded_mib = rig.running().rss_mib()
         rig.end()
     return [
         Figure(
@@ -45,6 +51,13 @@ async def measure(version: str, options: Options) -> list[Figure]:
             max(latencies),
             "ms",
             note=f"{len(latencies)} asked; median {median(latencies):.1f} ms",
+        ),
+        Figure(f"resident memory after a start with a local list of {entries:,}", loaded_mib, "MiB", MEMORY_LIMIT_MIB),
+        Figure(
+            "resident memory after such lists have come in one message",
+            rss_mib,
+            "MiB",
+            note=f"{len(updates)} times, {before_mib:.1f} MiB before",
         ),
         Figure(f"lookup in a local list of {entries:,}", await _lookup_us(entries), "us", LOOKUP_LIMIT_US),
     ]
