@@ -34,13 +34,15 @@ from agent.hardware import EvseHardware, Hardware, ReaderHardware
 from agent.presets import build_device_model
 from agent.station.authorizer import Authorizer
 from agent.station.charging_profiles import ChargingProfiles, Wiring
-from agent.station.charging_station import ChargingStation, StationParts
+from agent.station.charging_station import ChargingStation
 from agent.station.event_ids import EventIds
 from agent.station.evse import Evse
 from agent.station.guard import Guard, GuardSettings
 from agent.station.journal import Journal
 from agent.station.metering import Metering
+from agent.station.reservation_desk import ReservationDesk
 from agent.station.signing import Signing
+from agent.station.station_parts import StationParts
 from agent.station.surroundings import EvseDevices, EvseTiming
 from agent.store import availability, boot_history, evse_memory, variables
 from agent.store.database import Database
@@ -112,13 +114,15 @@ class Agent:
         authorizer = Authorizer(self._database, self.device_model, self._clock)
         await authorizer.open()
         await self.charging_profiles.open()
+        reservations = ReservationDesk(self._database, self._clock)
+        await reservations.open()
         if self._config.csms.frame_log:
             self._frames = FrameLog(
                 self._config.station.state_dir / FRAME_LOG_NAME, utc_offset_s=lambda: _offset_s(self._clock)
             )
-        self._build(operative, authorizer)
+        self._build(operative, authorizer, reservations)
 
-    def _build(self, operative: Availability, authorizer: Authorizer) -> None:
+    def _build(self, operative: Availability, authorizer: Authorizer, reservations: ReservationDesk) -> None:
         config = self._config
         endpoint = endpoint_of(config.csms)
         base_timing = timing_of(config.csms, learn_utc=config.station.clock_source == "csms")
@@ -143,6 +147,7 @@ class Agent:
             self._clock,
             self._keep_availability,
             self._restart_announced,
+            reservations,
         )
         self.station = ChargingStation(parts, self.client.back_end, config.station.supply_max_current_a)
         machine = session_machine()

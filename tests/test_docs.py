@@ -12,7 +12,7 @@ import pytest
 from agent.config import load_config
 from agent.csms.v16.configuration_keys import FEATURE_PROFILES, VARIABLES, ConfigurationKeys
 from agent.domain.device_model import DeviceModel
-from agent.domain.indication import CHECKING, REJECTED, indication_for
+from agent.domain.indication import CHECKING, REJECTED, RESERVED, RESERVED_FOR_OTHER, indication_for
 from agent.domain.session_state import SessionState
 from agent.domain.variables import EvseDescription, StationDescription, station_definitions
 from hal.controllers.profile import parse_profile
@@ -83,12 +83,13 @@ def test_the_operators_page_has_every_variable_and_key() -> None:
     missing |= {name for name in names if not re.search(rf"\b{name}\b", told)}
     assert not missing
     assert set(VARIABLES) <= names
-    assert FEATURE_PROFILES == "Core,RemoteTrigger,SmartCharging"
+    assert FEATURE_PROFILES == "Core,LocalAuthListManagement,RemoteTrigger,Reservation,SmartCharging"
 
 
 def test_the_technicians_page_has_every_text_with_its_light() -> None:
     told = rows(page("technician.md"))
-    for shown in (*(indication_for(state, ()) for state in SessionState), REJECTED, CHECKING):
+    others = (REJECTED, CHECKING, RESERVED, RESERVED_FOR_OTHER)
+    for shown in (*(indication_for(state, ()) for state in SessionState), *others):
         light = f"| {shown.light.value}{', blinking' if shown.blinking else ''}"
         assert any(row.startswith(light) and f"| {shown.text}" in row for row in told), shown.text
 

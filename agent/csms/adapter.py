@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from agent.domain.delivery import TransactionAtCsms as TransactionAtCsms  # noqa: PLC0414 - part of this interface
 from agent.domain.facts import Fact, Sample
+from agent.domain.local_list import ListConflict
 from agent.domain.session_state import EvseStatus
 from agent.domain.vocabulary import Authorization, IdToken
 from agent.station.back_end import BackEndUnreachableError
@@ -157,6 +158,9 @@ class Adapter(Protocol):
 
     def station_status_requests(self) -> list[Outgoing]:
         """1.6: StatusNotification of connector 0; 2.0.1: none."""
+
+    def list_conflict_requests(self, conflict: ListConflict) -> list[Outgoing]:
+        """1.6: StatusNotification of connector 0; 2.0.1 has no word for it."""
 
     def sample_requests(self, evse_id: int, sample: Sample) -> list[Outgoing]:
         """MeterValues outside any transaction."""

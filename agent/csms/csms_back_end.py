@@ -1,14 +1,19 @@
 """The back-end as the station sees it, whatever version is spoken."""
 
+import logging
+
 from agent.csms.adapter import Adapter, RpcError
 from agent.csms.call_queue import Urgency
 from agent.csms.link import CsmsLink
 from agent.csms.status_board import StatusBoard
 from agent.csms.work import Work
 from agent.domain.facts import Sample
+from agent.domain.local_list import ListConflict
 from agent.domain.session_state import EvseStatus
 from agent.domain.vocabulary import Authorization, IdToken
 from agent.station.back_end import BackEndUnreachableError
+
+logger = logging.getLogger(__name__)
 
 
 class CsmsBackEnd:
@@ -45,6 +50,17 @@ class CsmsBackEnd:
         adapter = self._online_adapter()
         if adapter is not None and self.work is not None and not self.work.is_full:
             self.work.begin("sample", self._send_sample(adapter, evse_id, sample))
+
+    def publish_list_conflict(self, conflict: ListConflict) -> None:
+        """Tell that it contradicts the local list; dropped while offline or congested."""
+        logger.warning("local list and back-end disagree token=%r", conflict.id_token)
+        adapter = self._online_adapter()
+        if adapter is not None and self.work is not None and not self.work.is_full:
+            self.work.begin("list conflict", self._send_conflict(adapter, conflict))
+
+    async def _send_conflict(self, adapter: Adapter, conflict: ListConflict) -> None:
+        for request in adapter.list_conflict_requests(conflict):
+            await self._link.call(request, Urgency.STATUS)
 
     async def _send_sample(self, adapter: Adapter, evse_id: int, sample: Sample) -> None:
         for request in adapter.sample_requests(evse_id, sample):

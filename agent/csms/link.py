@@ -179,7 +179,7 @@ class CsmsLink:
         while True:
             text = await wire.recv()
             try:
-                frame = rpc.parse(text)
+                frame = await asyncio.to_thread(rpc.parse, text) if rpc.is_long(text) else rpc.parse(text)
             except FrameError as error:
                 logger.debug("no frame: %s", error)
                 await answerer.answer_garbage(error)

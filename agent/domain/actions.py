@@ -91,6 +91,9 @@ class Respond:
 class ShowRejected:
     """Let the driver see and hear that a token was refused."""
 
+    reserved: bool = False
+    """Only because of somebody else's reservation."""
+
 
 Action = (
     ForbidPower

@@ -1,11 +1,13 @@
 """Whether a token may charge, as far as the station can tell without asking.
 
-Source: OCPP 1.6 sections 3.4 and 3.5; OCPP 2.0.1 use cases C01, C10, C12, C15.
+What the station knows of a token is what its list says, else what its cache remembers. Known and refused, or known and
+expired, is no less than refused: only a token that neither knows may pass as an unknown one.
+Source: OCPP 1.6 sections 3.5.1 to 3.5.4; OCPP 2.0.1 use cases C01, C10, C12 to C15.
 """
 
 from datetime import datetime
 
-from agent.domain.vocabulary import Authorization, AuthorizationStatus, IdToken
+from agent.domain.vocabulary import Authorization, AuthorizationStatus
 from hal.value import dataclass
 
 
@@ -15,41 +17,49 @@ class AuthorizationPolicy:
 
     cache_enabled: bool
     local_pre_authorize: bool
-    """A cached, accepted token may start at once while online."""
+    """A known, valid token may start at once while online."""
     local_authorize_offline: bool
-    """A cached, accepted token may start while offline."""
+    """A known, valid token may start while offline."""
     offline_unknown_accepted: bool
-    """Any token may start while offline."""
+    """A token that is not known may start while offline."""
+    list_enabled: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class CachedToken:
-    """What the cache remembers of a token."""
-
-    id_token: IdToken
-    authorization: Authorization
-    expires_at: datetime | None
-    """When the cache forgets it."""
-
-    def valid(self, now: datetime) -> bool:
-        """Accepted, and neither the token nor the cache entry expired."""
-        limits = (self.expires_at, self.authorization.expires_at)
-        return self.authorization.accepted and all(limit is None or now < limit for limit in limits)
+def known_of(
+    policy: AuthorizationPolicy, listed: Authorization | None, cached: Authorization | None
+) -> Authorization | None:
+    """What the station knows of a token: the list goes before the cache. Source: OCPP 1.6 section 3.5.3."""
+    if policy.list_enabled and listed is not None:
+        return listed
+    return cached if policy.cache_enabled else None
 
 
 def decide_locally(
-    policy: AuthorizationPolicy, cached: CachedToken | None, now: datetime, *, online: bool
+    policy: AuthorizationPolicy, known: Authorization | None, now: datetime, *, online: bool
 ) -> Authorization | None:
     """Return a decision that needs no back-end, or None if the back-end has to be asked."""
-    known = policy.cache_enabled and cached is not None and cached.valid(now)
-    if online:
-        return cached.authorization if known and cached and policy.local_pre_authorize else None
-    return decide_offline(policy, cached if known else None)
+    if not online:
+        return decide_offline(policy, known, now)
+    return known if known is not None and policy.local_pre_authorize and known.valid(now) else None
 
 
-def decide_offline(policy: AuthorizationPolicy, cached: CachedToken | None) -> Authorization:
-    """Decide without a back-end; `cached` is None unless it is valid. Refuses unless something allows."""
-    if cached is not None and policy.local_authorize_offline:
-        return cached.authorization
-    accepted = policy.offline_unknown_accepted and cached is None
-    return Authorization(AuthorizationStatus.ACCEPTED if accepted else AuthorizationStatus.UNKNOWN)
+def decide_offline(policy: AuthorizationPolicy, known: Authorization | None, now: datetime) -> Authorization:
+    """Decide without a back-end. Refuses unless something allows.
+
+    Source: OCPP 1.6 section 3.5.4: whom list or cache refuse, or who has expired since, is not unknown.
+    """
+    if known is None:
+        accepted = policy.offline_unknown_accepted
+        return Authorization(AuthorizationStatus.ACCEPTED if accepted else AuthorizationStatus.UNKNOWN)
+    if not known.valid(now):
+        return Authorization(AuthorizationStatus.EXPIRED) if known.accepted else known
+    return known if policy.local_authorize_offline else Authorization(AuthorizationStatus.UNKNOWN)
+
+
+def contradicts(listed: Authorization, told: Authorization, now: datetime) -> bool:
+    """Tell whether a back-end's word on a listed token is at odds with the list. Source: OCPP 1.6 section 3.5.2.
+
+    Only validity counts; ConcurrentTx is said of a valid token.
+    """
+    valid = told.status is AuthorizationStatus.CONCURRENT_TX or told.valid(now)
+    return listed.valid(now) != valid

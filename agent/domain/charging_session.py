@@ -282,14 +282,13 @@ class ChargingSession(SessionContext):
             self._actions.append(LockConnector())
 
     def _do_show_rejected(self) -> None:
-        self._actions.append(ShowRejected())
+        self._actions.append(ShowRejected(reserved=self.is_reserved_for_other()))
 
     def _do_respond_accepted(self) -> None:
         self._actions.append(Respond(accepted=True))
 
     def _do_respond_rejected(self) -> None:
-        reason = "nothing can be billed now" if self.accepts_token else self.state.value
-        self._actions.append(Respond(accepted=False, reason=reason))
+        self._actions.append(Respond(accepted=False, reason=self.refusal))
 
     def _do_ask(self) -> None:
         event = self._event

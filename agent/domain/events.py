@@ -183,6 +183,11 @@ class OperativeChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ReservationChanged:
+    """A reservation that concerns this EVSE began or ended."""
+
+
+@dataclass(frozen=True, slots=True)
 class JournalHealthChanged:
     """The journal can be written, or cannot."""
 
@@ -217,6 +222,7 @@ Event = (
     | StopRequested
     | LimitChanged
     | OperativeChanged
+    | ReservationChanged
     | JournalHealthChanged
     | DeadlinePassed
 )

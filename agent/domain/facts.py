@@ -46,6 +46,8 @@ class TransactionStarted:
     group_token: IdToken | None = None
     remote_start_id: int | None = None
     samples: tuple[Sample, ...] = ()
+    reservation_id: int | None = None
+    """The reservation that `id_token` uses up by this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class TransactionUpdated:
     group_token: IdToken | None = None
     remote_start_id: int | None = None
     samples: tuple[Sample, ...] = ()
+    reservation_id: int | None = None
+    """The reservation that `id_token` uses up by this."""
 
 
 @dataclass(frozen=True, slots=True)

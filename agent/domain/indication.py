@@ -24,12 +24,17 @@ _STATES: Final[dict[SessionState, Indication]] = {
     SessionState.UNAVAILABLE: Indication(Light.YELLOW, False, Buzzer.NONE, "Not in service"),
 }
 REJECTED: Final = Indication(Light.RED, blinking=True, buzzer=Buzzer.REJECTED, text="Card not accepted")
+RESERVED: Final = Indication(Light.YELLOW, blinking=True, buzzer=Buzzer.NONE, text="Reserved: tap your card")
+RESERVED_FOR_OTHER: Final = Indication(
+    Light.RED, blinking=True, buzzer=Buzzer.REJECTED, text="Reserved for another card"
+)
+_RESERVABLE: Final = frozenset({SessionState.AVAILABLE, SessionState.AWAITING_AUTHORIZATION})
 CHECKING: Final = Indication(Light.WHITE, blinking=True, buzzer=Buzzer.NONE, text="Checking your card")
 
 
-def indication_for(state: SessionState, faults: Collection[Fault]) -> Indication:
+def indication_for(state: SessionState, faults: Collection[Fault], *, reserved: bool = False) -> Indication:
     """Return what to show; a fault says what the driver should do, and a number to read out on the phone."""
-    shown = _STATES[state]
+    shown = RESERVED if reserved and state in _RESERVABLE else _STATES[state]
     fault = gravest(faults)
     if state is not SessionState.FAULTED or fault is None:
         return shown

@@ -7,6 +7,7 @@ from agent.domain import events as ev
 from agent.domain.control_pilot import X1_GRACE_S
 from agent.domain.deadlines import Deadlines
 from agent.domain.error_catalogue import CATALOGUE
+from agent.domain.reservation import EvseReservations, ReservationBook
 from agent.domain.session_state import SessionState
 from agent.domain.session_table import ACTIVE, IDLE
 from agent.domain.signed_transaction import SignedTransaction, SigningTerms
@@ -74,6 +75,8 @@ class SessionContext:
         """The final reading was taken."""
         self._remote_start_id: int | None = None
         self.signing = SignedTransaction(rules.signing)
+        self.reservations: EvseReservations = ReservationBook().at(0)
+        """What is reserved, as far as it concerns this EVSE; given by the station."""
         self._deadlines = Deadlines()
         self._transaction_open = False
         self._register_known = False
@@ -112,6 +115,8 @@ class SessionContext:
                 return ConnectorStatus.FAULTED
             case SessionState.UNAVAILABLE:
                 return ConnectorStatus.UNAVAILABLE
+            case SessionState.AVAILABLE if self.reservations.is_held:
+                return ConnectorStatus.RESERVED
             case SessionState.AVAILABLE | SessionState.AWAITING_EV:
                 return ConnectorStatus.AVAILABLE
         return ConnectorStatus.OCCUPIED
@@ -155,7 +160,10 @@ class SessionContext:
 
     def is_free(self) -> bool:
         """Anyone may charge here."""
-        return self.rules.free_vend is not None and self.operative and not self.cannot_bill()
+        token = self.rules.free_vend
+        if token is None or not self.operative or self.cannot_bill():
+            return False
+        return self.reservations.admits(token, None)
 
     def is_authorized(self) -> bool:
         """Somebody is authorised."""
@@ -234,14 +242,37 @@ class SessionContext:
         return isinstance(self._event, ev.AuthorizationAnswered) and self._event.session_number != self.session_number
 
     def is_refused(self) -> bool:
-        """The token may not charge, or nothing can be billed now."""
+        """The token may not charge, or not here, or nothing can be billed now."""
         event = self._event
         refused = isinstance(event, ev.AuthorizationAnswered) and not event.authorization.accepted
-        return refused or self.cannot_bill()
+        return refused or self.cannot_bill() or self.is_reserved_for_other()
+
+    def is_reserved_for_other(self) -> bool:
+        """The token is as good as any, but a reservation keeps it out here. Source: OCPP 1.6 section 5.13."""
+        match self._event:
+            case _ if not self.accepts_token:
+                return False
+            case ev.AuthorizationAnswered(id_token=token, authorization=answer):
+                return answer.accepted and not self.reservations.admits(token, answer.group_token)
+            case ev.RemoteStartRequested(id_token=token, group_token=group_token):
+                return not self.reservations.admits(token, group_token)
+        return False
 
     def is_to_be_authorized(self) -> bool:
-        """The back-end wants its own remote start authorised."""
-        return isinstance(self._event, ev.RemoteStartRequested) and self._event.authorize_first
+        """A remote start needs an answer first: the back-end wants it so, or the token's group decides."""
+        event = self._event
+        return isinstance(event, ev.RemoteStartRequested) and (event.authorize_first or self.is_reserved_for_other())
+
+    def cannot_start(self) -> bool:
+        """A remote start is refused: nothing can be billed, or a reservation stands in the way, whatever the group."""
+        return self.cannot_bill() or (self.is_reserved_for_other() and not self.reservations.asks_for_group)
+
+    @property
+    def refusal(self) -> str:
+        """Why a request is refused."""
+        if not self.accepts_token:
+            return self.state.value
+        return "nothing can be billed now" if self.cannot_bill() else "it is reserved for another token"
 
     def cannot_bill(self) -> bool:
         """Nothing new may start: it could not be journalled, or there is no register to start from or to end with."""
@@ -249,12 +280,14 @@ class SessionContext:
         return meter_fails or not (self._deadlines.journal_healthy and self._register_known)
 
     def _view(self) -> SessionView:
+        token = self.id_token
         return SessionView(
             ev_connected=self.plugged and not self._departed,
-            id_token=self.id_token,
+            id_token=token,
             group_token=self.group_token,
             charging_state=self.charging_state,
             remote_start_id=self._remote_start_id,
+            reservation_id=None if token is None else self.reservations.used_by(token, self.group_token),
         )
 
     def _resting_charging_state(self) -> ChargingState:

@@ -47,5 +47,6 @@ TRIGGERS: Final[dict[type[ev.Event], str]] = {
     ev.StopRequested: "stop_requested",
     ev.LimitChanged: "limit_changed",
     ev.OperativeChanged: "operative_changed",
+    ev.ReservationChanged: "operative_changed",  # both say whom this EVSE may serve
     ev.DeadlinePassed: "deadline_passed",
 }

@@ -51,6 +51,9 @@ class EvseStatus:
     standing: tuple[tuple[Fault, str], ...] = ()
     """All faults that stand, with their details."""
 
+    reserved: bool = False
+    """This very EVSE is reserved."""
+
     def one_by_one(self) -> "tuple[EvseStatus, ...]":
         """Return a status for each standing fault, this one last: for who has missed something."""
         others = tuple(each for each in self.standing if each[0] is not self.fault)

@@ -149,7 +149,7 @@ TABLE: Final[tuple[Row, ...]] = (
     ),
     *_open("authorization_answered", (S.SUSPENDED_EVSE, S.SUSPENDED_EV), do=("forbid_stopped", "stop_by_token")),
     # The back-end.
-    Row("remote_start_requested", IDLE, None, ("cannot_bill",), ("respond_rejected",)),
+    Row("remote_start_requested", IDLE, None, ("cannot_start",), ("respond_rejected",)),
     Row("remote_start_requested", IDLE, None, ("is_to_be_authorized",), ("respond_accepted", "ask")),
     Row("remote_start_requested", (S.AVAILABLE,), S.AWAITING_EV, do=("respond_accepted", "accept")),
     *_charge(

@@ -10,15 +10,17 @@ from agent.domain.vocabulary import IdToken
 _START_PREFERENCE: Final = (SessionState.AWAITING_AUTHORIZATION, SessionState.FINISHING, SessionState.AVAILABLE)
 
 
-def choose_evse_for_token(sessions: Sequence[ChargingSession], id_token: IdToken) -> int | None:
-    """Where this token started something it stops it; else the car that waits, the latest first; else anywhere free.
+def choose_evse_for_token(
+    sessions: Sequence[ChargingSession], id_token: IdToken, group_token: IdToken | None = None
+) -> int | None:
+    """Where this token started something it stops it; else where it may start.
 
     With a single EVSE at the reader it goes there in any case, so that a refusal is shown.
     """
     for session in sessions:
         if session.id_token is not None and session.id_token.same_as(id_token):
             return session.recorder.evse_id
-    chosen = choose_evse_for_start(sessions)
+    chosen = choose_evse_for_start(sessions, id_token, group_token)
     if chosen is not None:
         return chosen
     busy = [session for session in sessions if session.id_token is not None]
@@ -26,11 +28,20 @@ def choose_evse_for_token(sessions: Sequence[ChargingSession], id_token: IdToken
     return candidates[0].recorder.evse_id if candidates else None
 
 
-def choose_evse_for_start(sessions: Iterable[ChargingSession]) -> int | None:
-    """Return the EVSE where a new authorisation is of most use; None if there is none."""
+def choose_evse_for_start(
+    sessions: Iterable[ChargingSession], id_token: IdToken, group_token: IdToken | None = None
+) -> int | None:
+    """Return the EVSE where this token is of most use; None if there is none.
+
+    What is reserved for it goes before a car that waits, the latest first; a free EVSE comes after; what is reserved
+    for others comes last, so that the refusal is shown there.
+    """
+
+    def rank(session: ChargingSession) -> tuple[int, int, float]:
+        reservations = session.reservations
+        admitted = reservations.admits(id_token, group_token)
+        kept = admitted and reservations.is_held
+        return (0 if kept else 1 if admitted else 2), _START_PREFERENCE.index(session.state), -session.plugged_at_s
+
     candidates = [session for session in sessions if session.state in _START_PREFERENCE]
-    if not candidates:
-        return None
-    return min(
-        candidates, key=lambda session: (_START_PREFERENCE.index(session.state), -session.plugged_at_s)
-    ).recorder.evse_id
+    return min(candidates, key=rank).recorder.evse_id if candidates else None

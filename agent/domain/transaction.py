@@ -81,6 +81,8 @@ class TransactionState:
     """When its car was last known to be connected, as of the last time this was stored."""
     signed_begin: SignedRecord | None = None
     signed_end: SignedRecord | None = None
+    reservation_id: int | None = None
+    """The reservation that it used up."""
     ending: Cause | None = None
     """Why it is being ended: a stop once accepted is not forgotten, whatever happens before its car lets go."""
 
@@ -94,6 +96,8 @@ class SessionView:
     group_token: IdToken | None
     charging_state: ChargingState
     remote_start_id: int | None = None
+    reservation_id: int | None = None
+    """The reservation that a start would use up."""
 
     @property
     def points(self) -> frozenset[TxPoint]:
@@ -220,6 +224,7 @@ class TransactionRecorder:
             id_token=view.id_token,
             group_token=view.group_token,
             remote_start_id=view.remote_start_id,
+            reservation_id=view.reservation_id,
             plug_in=self._plug_in,
             offered_current_a=self._offered_current_a,
             signed_begin=self.signed_begin,
@@ -236,6 +241,7 @@ class TransactionRecorder:
             id_token=view.id_token,
             group_token=view.group_token,
             remote_start_id=view.remote_start_id,
+            reservation_id=view.reservation_id,
             samples=self._sample(ReadingContext.TRANSACTION_BEGIN),
         )
 
@@ -252,6 +258,7 @@ class TransactionRecorder:
             id_token=view.id_token,
             group_token=view.group_token,
             remote_start_id=view.remote_start_id or state.remote_start_id,
+            reservation_id=view.reservation_id if newly_authorized else state.reservation_id,
             ending=None if view.id_token is None else state.ending,
         )
         return TransactionUpdated(
@@ -266,6 +273,7 @@ class TransactionRecorder:
             id_token=view.id_token if newly_authorized else cause.id_token,
             group_token=view.group_token if newly_authorized else None,
             remote_start_id=view.remote_start_id if newly_authorized else None,
+            reservation_id=view.reservation_id if newly_authorized else None,
             samples=samples,
         )
 

@@ -145,3 +145,7 @@ class Authorization:
     def accepted(self) -> bool:
         """True if the token may charge."""
         return self.status is AuthorizationStatus.ACCEPTED
+
+    def valid(self, now: datetime) -> bool:
+        """Accepted, and not expired since."""
+        return self.accepted and (self.expires_at is None or now < self.expires_at)

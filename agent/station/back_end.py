@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from agent.domain.facts import Sample
+from agent.domain.local_list import ListConflict
 from agent.domain.session_state import EvseStatus
 from agent.domain.vocabulary import Authorization, IdToken
 
@@ -26,3 +27,6 @@ class BackEnd(Protocol):
 
     def publish_sample(self, evse_id: int, sample: Sample) -> None:
         """Tell a sample taken outside any transaction; dropped while offline."""
+
+    def publish_list_conflict(self, conflict: ListConflict) -> None:
+        """Tell that it contradicts the local list; dropped while offline."""

@@ -3,23 +3,22 @@
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from typing import Final
 
-from agent.clock import Clock
 from agent.domain import events as ev
-from agent.domain.availability import Availability
 from agent.domain.charging_session import ChargingSession
 from agent.domain.device_model import DeviceModel
 from agent.domain.evse_memory import EvseMemory
-from agent.domain.facts import Fact, Sample
-from agent.domain.session_state import EvseStatus
+from agent.domain.facts import Fact, Sample, TransactionStarted, TransactionUpdated
+from agent.domain.local_list import ListUpdate, UpdateOutcome
+from agent.domain.reservation import Reservation, ReserveOutcome
+from agent.domain.session_state import EvseStatus, SessionState
 from agent.domain.token_routing import choose_evse_for_start, choose_evse_for_token
 from agent.domain.transaction import TransactionState
 from agent.domain.vocabulary import Authorization, IdToken, StoppedReason, TriggerReason, TxPoint
-from agent.station.authorizer import Authorizer
 from agent.station.back_end import BackEnd
 from agent.station.charging_profiles import ChargingProfiles
 from agent.station.commands import (
@@ -32,35 +31,18 @@ from agent.station.commands import (
     UnlockOutcome,
 )
 from agent.station.evse import Evse
-from agent.station.journal import Journal
 from agent.station.sampling import TRIGGERED, SampleIntervals
+from agent.station.station_parts import StationParts
 from agent.station.supply import Supply
 from agent.station.surroundings import EvseDevices, EvseTiming
 from agent.store.boot_history import REMOTE_RESET, SCHEDULED_RESET
 from agent.store.errors import StoreError
-from hal.value import dataclass
 
 logger = logging.getLogger(__name__)
 
 STOP_TIMEOUT_S: Final = 12.0
 """All EVSEs have stopped by then: 6 s for the EV, 2 s for the contactor, 1.5 s for the meter, and some air."""
 _RESET_REASONS: Final = {ResetKind.SOFT: StoppedReason.SOFT_RESET}
-
-
-@dataclass(frozen=True, slots=True)
-class StationParts:
-    """What the station is built from."""
-
-    device_model: DeviceModel
-    journal: Journal
-    authorizer: Authorizer
-    availability: Availability
-    charging_profiles: ChargingProfiles
-    clock: Clock
-    keep_availability: Callable[[int, bool], None]
-    """Store the availability of an EVSE (0: the station)."""
-    restart: Callable[[str], None]
-    """End this process so that it starts again, for this BootReasonEnumType."""
 
 
 class ChargingStation:
@@ -77,12 +59,20 @@ class ChargingStation:
         self._resetting = False
         parts.journal.on_health(self._journal_health_changed)
         parts.charging_profiles.changed = self._supply.refresh
+        parts.reservations.on_change(self._reservation_changed)
+        parts.authorizer.on_conflict(back_end.publish_list_conflict)
 
     def add(self, evses: Sequence[Evse]) -> None:
         """Take the EVSEs in; once, before `run`."""
         self._evses = {evse.evse_id: evse for evse in evses}
+        desk = self._parts.reservations
+        desk.book.seats = {evse_id: evse.session for evse_id, evse in self._evses.items()}
         for evse in evses:
-            self._parts.charging_profiles.transaction_changed(evse.evse_id, evse.session.recorder.state)
+            evse.session.reservations = desk.book.at(evse.evse_id)
+            state = evse.session.recorder.state
+            self.charging_profiles.transaction_changed(evse.evse_id, state)
+            if state is not None and state.reservation_id is not None:
+                desk.started(state.reservation_id)  # the start was stored, its reservation's end was not
 
     @property
     def evses(self) -> Mapping[int, Evse]:
@@ -105,6 +95,7 @@ class ChargingStation:
         """Run all EVSEs for ever; returns only on cancellation."""
         async with asyncio.TaskGroup() as group:
             self._group = group
+            group.create_task(self._parts.reservations.run(), name="reservations")
             for evse in self._evses.values():
                 group.create_task(evse.run(), name=f"evse {evse.evse_id}")
 
@@ -136,7 +127,22 @@ class ChargingStation:
     def status_changed(self, status: EvseStatus) -> None:
         """Publish the status of an EVSE."""
         self._back_end.publish_status(status)
+        if self._cannot_serve(status.evse_id):
+            self._parts.reservations.cannot_serve(status.evse_id)
         self._reset_if_idle()
+
+    def _cannot_serve(self, evse_id: int) -> bool:
+        """Faulted, or out of service by order: not for the moment of a restart."""
+        evse = self._evses.get(evse_id)
+        state = None if evse is None else evse.session.state
+        return state is SessionState.FAULTED or (
+            state is SessionState.UNAVAILABLE and not self._parts.availability.operative(evse_id)
+        )
+
+    def _reservation_changed(self, evse_id: int | None) -> None:
+        for evse in self._evses.values():
+            if evse_id in {None, evse.evse_id}:
+                evse.post(ev.ReservationChanged())
 
     def _reset_if_idle(self) -> None:
         if self._reset_pending and not self.open_transactions():
@@ -151,6 +157,9 @@ class ChargingStation:
         """Journal facts and the open transaction."""
         self._parts.charging_profiles.transaction_changed(evse_id, state)
         self._parts.journal.record(evse_id, facts, state, _log_journal_failure)
+        for fact in facts:
+            if isinstance(fact, TransactionStarted | TransactionUpdated) and fact.reservation_id is not None:
+                self._parts.reservations.started(fact.reservation_id)
         if state is None:
             self._reset_if_idle()
 
@@ -171,7 +180,7 @@ class ChargingStation:
     def card_presented(self, id_token: IdToken, served: Sequence[int]) -> None:
         """Hand a token at a reader to the EVSE that it is meant for."""
         sessions = [self._evses[evse_id].session for evse_id in served if evse_id in self._evses]
-        chosen = choose_evse_for_token(sessions, id_token)
+        chosen = choose_evse_for_token(sessions, id_token, self._parts.authorizer.group_of(id_token))
         if chosen is None:
             logger.info("token ignored: no EVSE served by this reader can use it")
             return
@@ -223,7 +232,9 @@ class ChargingStation:
         """
         if not self.is_online:
             return RemoteStartOutcome(accepted=False, reason="the back-end has not accepted this station yet")
-        evse = self._evses.get(request.evse_id) if request.evse_id is not None else self._free_evse()
+        group_token = request.group_token or self._parts.authorizer.group_of(request.id_token)
+        wanted = request.evse_id
+        evse = self._free_evse(request.id_token, group_token) if wanted is None else self._evses.get(wanted)
         if evse is None:
             return RemoteStartOutcome(accepted=False, reason="no such EVSE, or none is free")
         start_id, profile = request.remote_start_id, request.charging_profile
@@ -234,7 +245,7 @@ class ChargingStation:
                 return RemoteStartOutcome(accepted=False, reason=reason)
         event = ev.RemoteStartRequested(
             request.id_token,
-            request.group_token,
+            group_token,
             start_id,
             authorize_first=self.device_model.boolean("AuthCtrlr", "AuthorizeRemoteStart"),
         )
@@ -248,8 +259,8 @@ class ChargingStation:
             reason=response.reason,
         )
 
-    def _free_evse(self) -> Evse | None:
-        chosen = choose_evse_for_start([evse.session for evse in self._evses.values()])
+    def _free_evse(self, id_token: IdToken, group_token: IdToken | None) -> Evse | None:
+        chosen = choose_evse_for_start([evse.session for evse in self._evses.values()], id_token, group_token)
         return None if chosen is None else self._evses[chosen]
 
     async def remote_stop(self, transaction_id: str) -> bool:
@@ -339,6 +350,23 @@ class ChargingStation:
     async def clear_authorization_cache(self) -> bool:
         """Forget cached authorisations."""
         return self._parts.authorizer.clear()
+
+    def local_list_version(self) -> int | None:
+        """Return the version of the local list; None if it is disabled."""
+        authorizer = self._parts.authorizer
+        return authorizer.local_list.version if authorizer.list_enabled else None
+
+    async def update_local_list(self, update: ListUpdate) -> UpdateOutcome:
+        """Replace or change the local list."""
+        return await self._parts.authorizer.local_list.update(update)
+
+    async def reserve(self, reservation: Reservation) -> ReserveOutcome:
+        """Keep an EVSE, or any, for a token."""
+        return await self._parts.reservations.reserve(reservation)
+
+    def cancel_reservation(self, reservation_id: int) -> bool:
+        """End a reservation."""
+        return self._parts.reservations.cancel(reservation_id)
 
     def use_tx_points(self, start: frozenset[TxPoint], stop: frozenset[TxPoint]) -> None:
         """Set where transactions begin and end from the next session on."""

@@ -10,6 +10,8 @@ from agent.domain.charging_profile import ChargingProfile, ChargingRateUnit, Pro
 from agent.domain.composite_schedule import CompositeSchedule
 from agent.domain.device_model import DeviceModel
 from agent.domain.facts import Sample
+from agent.domain.local_list import ListUpdate, UpdateOutcome
+from agent.domain.reservation import Reservation, ReserveOutcome
 from agent.domain.session_state import EvseStatus
 from agent.domain.vocabulary import IdToken, TxPoint
 from hal.value import dataclass
@@ -150,6 +152,18 @@ class StationCommands(Protocol):
 
     async def clear_authorization_cache(self) -> bool:
         """Forget cached authorisations; False if there is no cache or it is disabled."""
+
+    def local_list_version(self) -> int | None:
+        """Return the version of the local authorisation list, 0 of an empty one; None if it is disabled."""
+
+    async def update_local_list(self, update: ListUpdate) -> UpdateOutcome:
+        """Replace or change the local authorisation list; answered once it is durable."""
+
+    async def reserve(self, reservation: Reservation) -> ReserveOutcome:
+        """Keep an EVSE, or any, for a token; answered once that is durable."""
+
+    def cancel_reservation(self, reservation_id: int) -> bool:
+        """End a reservation; False if there is none of this id."""
 
     def use_tx_points(self, start: frozenset[TxPoint], stop: frozenset[TxPoint]) -> None:
         """Set where transactions begin and end from the next session on (the protocol in use decides)."""

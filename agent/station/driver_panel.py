@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Final
 
-from agent.domain.indication import CHECKING, REJECTED, indication_for
+from agent.domain.indication import CHECKING, REJECTED, RESERVED_FOR_OTHER, indication_for
 from agent.domain.session_state import SessionState
 from hal.api import Fault
 from hal.panel import Indicator
@@ -19,11 +19,11 @@ class DriverPanel:
         self._refused_at_s: float | None = None
         self._checking = False
 
-    def show(self, state: SessionState, faults: Collection[Fault]) -> None:
+    def show(self, state: SessionState, faults: Collection[Fault], *, reserved: bool = False) -> None:
         """Show how things stand, from now on."""
         self._refused_at_s, self._checking = None, False
         if self._indicator is not None:
-            self._indicator.show(indication_for(state, faults))
+            self._indicator.show(indication_for(state, faults, reserved=reserved))
 
     def check(self) -> None:
         """Show that a card is being looked up."""
@@ -31,11 +31,11 @@ class DriverPanel:
         if self._indicator is not None:
             self._indicator.show(CHECKING)
 
-    def refuse(self, now_s: float) -> None:
-        """Show that a card was refused."""
+    def refuse(self, now_s: float, *, reserved: bool = False) -> None:
+        """Show that a card was refused, or is good but not where somebody else has reserved."""
         self._refused_at_s, self._checking = now_s, False
         if self._indicator is not None:
-            self._indicator.show(REJECTED)
+            self._indicator.show(RESERVED_FOR_OTHER if reserved else REJECTED)
 
     def is_over(self, now_s: float, *, answered: bool = False) -> bool:
         """Tell whether the state is to be shown again: the refusal was seen, or the card has its answer."""

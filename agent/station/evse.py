@@ -290,8 +290,8 @@ class Evse:
                     facts.append(fact)
                 case act.Respond():
                     response = action
-                case act.ShowRejected():
-                    self._panel.refuse(now.monotonic_s)
+                case act.ShowRejected(reserved):
+                    self._panel.refuse(now.monotonic_s, reserved=reserved)
                 case _:
                     assert_never(action)
         self._store.take(facts, now)
@@ -339,7 +339,8 @@ class Evse:
             self._show()
 
     def _show(self) -> None:
-        self._panel.show(self.session.public_state, self.session.faults)
+        session = self.session
+        self._panel.show(session.public_state, session.faults, reserved=session.reservations.is_held)
 
     def claim(self) -> Claim:
         """What this EVSE wants of the supply and holds of it."""

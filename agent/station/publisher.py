@@ -36,6 +36,7 @@ class Publisher:
             fault=fault,
             fault_detail=session.faults[fault] if fault else "",
             standing=tuple(session.faults.items()),
+            reserved=session.reservations.is_held,
         )
 
     def publish(self, now: Instant) -> bool:
@@ -43,7 +44,7 @@ class Publisher:
         session = self._session
         known = session.public_state is not SessionState.UNKNOWN
         same_faults = session.faults.keys() == self._faults
-        seen = (session.connector_status, session.public_state, known)
+        seen = (session.connector_status, session.public_state, session.reservations.is_held, known)
         if same_faults and seen == self._seen:
             return False
         self._seen = seen

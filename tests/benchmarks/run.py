@@ -17,6 +17,7 @@ from tests.benchmarks import (
     codecs,
     drain,
     forbid,
+    local_list,
     meter_bus,
     opening,
     remote_start,
@@ -44,9 +45,10 @@ BENCHMARKS: dict[str, Measure] = {
     "meter-bus": meter_bus.measure,
     "codecs": codecs.measure,
     "smart-charging": smart_charging.measure,
+    "local-list": local_list.measure,
     "cpu": agent_cpu.measure,
 }
-ONCE = frozenset({"opening", "meter-bus", "codecs", "smart-charging", "cpu"})
+ONCE = frozenset({"opening", "meter-bus", "codecs", "smart-charging", "local-list", "cpu"})
 """The version makes no difference to these: they are measured with the first only."""
 
 

@@ -11,6 +11,8 @@ from agent.domain.charging_profile import ChargingProfile, ChargingRateUnit, Pro
 from agent.domain.composite_schedule import CompositePeriod, CompositeSchedule
 from agent.domain.device_model import DeviceModel
 from agent.domain.facts import Sample
+from agent.domain.local_list import ListUpdate, UpdateOutcome
+from agent.domain.reservation import Reservation, ReserveOutcome
 from agent.domain.session_state import EvseStatus, SessionState
 from agent.domain.variables import EvseDescription, StationDescription, station_definitions
 from agent.domain.vocabulary import ChargingState, ConnectorStatus, IdToken, ReadingContext, TxPoint
@@ -94,6 +96,9 @@ class FakeStation:
     has_lock: bool = False
     cache_enabled: bool = True
     resets: bool = True
+    reserved: ReserveOutcome = ReserveOutcome.ACCEPTED
+    list_version: int | None = 0
+    list_outcome: UpdateOutcome = UpdateOutcome.ACCEPTED
     statuses: dict[int, EvseStatus] = field(default_factory=dict)
     transactions: dict[str, OpenTransaction] = field(default_factory=dict)
     queued: set[str] = field(default_factory=set)
@@ -209,6 +214,23 @@ class FakeStation:
     async def clear_authorization_cache(self) -> bool:
         self.asked.append(("clear_authorization_cache",))
         return self.cache_enabled
+
+    def local_list_version(self) -> int | None:
+        return self.list_version
+
+    async def update_local_list(self, update: ListUpdate) -> UpdateOutcome:
+        self.asked.append(("update_local_list", update))
+        if self.list_outcome is UpdateOutcome.ACCEPTED:
+            self.list_version = update.version
+        return self.list_outcome
+
+    async def reserve(self, reservation: Reservation) -> ReserveOutcome:
+        self.asked.append(("reserve", reservation))
+        return self.reserved
+
+    def cancel_reservation(self, reservation_id: int) -> bool:
+        self.asked.append(("cancel_reservation", reservation_id))
+        return self.reserved is ReserveOutcome.ACCEPTED
 
     def use_tx_points(self, start: frozenset[TxPoint], stop: frozenset[TxPoint]) -> None:
         self.tx_points = (start, stop)

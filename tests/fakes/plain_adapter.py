@@ -15,6 +15,7 @@ from agent.csms.adapter import (
 )
 from agent.domain.delivery import TransactionAtCsms
 from agent.domain.facts import Fact, Sample, TransactionEnded, TransactionStarted
+from agent.domain.local_list import ListConflict
 from agent.domain.session_state import EvseStatus
 from agent.domain.vocabulary import Authorization, AuthorizationStatus, IdToken
 
@@ -91,6 +92,9 @@ class PlainAdapter:
     @property
     def tells_faults_by_status(self) -> bool:
         return True
+
+    def list_conflict_requests(self, conflict: ListConflict) -> list[Outgoing]:
+        return [Outgoing("Conflict", {"told": conflict.told.status.value})]
 
     def station_status_requests(self) -> list[Outgoing]:
         return []

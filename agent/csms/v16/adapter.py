@@ -24,6 +24,8 @@ from agent.csms.adapter import (
 from agent.csms.v16 import messages, statuses
 from agent.csms.v16.configuration_keys import VARIABLES, ConfigurationKeys
 from agent.csms.v16.handlers_configuration import ConfigurationHandlers
+from agent.csms.v16.handlers_local_list import LocalListHandlers
+from agent.csms.v16.handlers_reservation import ReservationHandlers
 from agent.csms.v16.handlers_smart_charging import SmartChargingHandlers
 from agent.csms.v16.handlers_station import StationHandlers
 from agent.csms.v16.handlers_transactions import TransactionHandlers
@@ -33,6 +35,7 @@ from agent.csms.v16.transaction_ids import GivenNumbers, TransactionIds
 from agent.csms.v16.wire_values import read_id_tag_info, read_timestamp
 from agent.domain.delivery import TransactionAtCsms
 from agent.domain.facts import Fact, Sample, StationFact
+from agent.domain.local_list import ListConflict
 from agent.domain.session_state import EvseStatus
 from agent.domain.vocabulary import Authorization, IdToken, TxPoint
 from agent.station.commands import StationCommands
@@ -70,6 +73,8 @@ class V16Adapter:
             **ConfigurationHandlers(ConfigurationKeys(self._model, len(commands.evse_ids))).handlers(),
             **StationHandlers(commands).handlers(),
             **SmartChargingHandlers(commands, self._numbers).handlers(),
+            **LocalListHandlers(commands).handlers(),
+            **ReservationHandlers(commands).handlers(),
             **TriggerHandlers(commands, journal, sender, self.boot_request, self.station_status_requests).handlers(),
         }
 
@@ -153,6 +158,11 @@ class V16Adapter:
         """StatusNotification of connector 0."""
         evses = [self._commands.evse_status(evse_id) for evse_id in self._commands.evse_ids]
         return [statuses.station_status(evses, self._commands.station_fault(), self._clock.now().utc)]
+
+    def list_conflict_requests(self, conflict: ListConflict) -> list[Outgoing]:
+        """StatusNotification of connector 0 with the conflict, then without, since it does not stand."""
+        (present,) = self.station_status_requests()
+        return [statuses.list_conflict(conflict, present), present]
 
     def sample_requests(self, evse_id: int, sample: Sample) -> list[Outgoing]:
         """MeterValues outside any transaction."""

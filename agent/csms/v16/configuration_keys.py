@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 from enum import Enum
 
+from agent.domain import local_list
 from agent.domain.charging_profile import MAX_PERIODS, MAX_PROFILES, MAX_STACK_LEVEL
 from agent.domain.device_model import DeviceModel, Mutability, SetStatus, VariableKey
 from hal.value import dataclass
@@ -15,7 +16,7 @@ from hal.value import dataclass
 logger = logging.getLogger(__name__)
 
 MAX_KEYS = 100
-FEATURE_PROFILES = "Core,RemoteTrigger,SmartCharging"
+FEATURE_PROFILES = "Core,LocalAuthListManagement,RemoteTrigger,Reservation,SmartCharging"
 
 VARIABLES: dict[str, VariableKey] = {
     "AllowOfflineTxForUnknownId": VariableKey("AuthCtrlr", "OfflineTxForUnknownIdEnabled"),
@@ -24,6 +25,7 @@ VARIABLES: dict[str, VariableKey] = {
     "ClockAlignedDataInterval": VariableKey("AlignedDataCtrlr", "Interval"),
     "ConnectionTimeOut": VariableKey("TxCtrlr", "EVConnectionTimeOut"),
     "HeartbeatInterval": VariableKey("OCPPCommCtrlr", "HeartbeatInterval"),
+    "LocalAuthListEnabled": VariableKey("LocalAuthListCtrlr", "Enabled"),
     "LocalAuthorizeOffline": VariableKey("AuthCtrlr", "LocalAuthorizeOffline"),
     "LocalPreAuthorize": VariableKey("AuthCtrlr", "LocalPreAuthorize"),
     "MeterValuesAlignedData": VariableKey("AlignedDataCtrlr", "Measurands"),
@@ -42,21 +44,18 @@ _LONGEST_LISTS = {
     f"{name}MaxLength": VARIABLES[name]
     for name in ("MeterValuesAlignedData", "MeterValuesSampledData", "StopTxnSampledData")
 }
-_SMART_CHARGING = {
+_BUILT = {
     "ChargeProfileMaxStackLevel": str(MAX_STACK_LEVEL),
     "ChargingScheduleAllowedChargingRateUnit": "Current,Power",
     "ChargingScheduleMaxPeriods": str(MAX_PERIODS),
     "ConnectorSwitch3to1PhaseSupported": "false",
+    "LocalAuthListMaxLength": str(local_list.MAX_ENTRIES),
     "MaxChargingProfilesInstalled": str(MAX_PROFILES),
+    "ReserveConnectorZeroSupported": "true",
+    "SendLocalListMaxLength": str(local_list.MAX_ENTRIES),
 }
-"""Source: OCPP 1.6 section 9.4."""
-_CONSTANTS = (
-    "GetConfigurationMaxKeys",
-    "NumberOfConnectors",
-    "SupportedFeatureProfiles",
-    *_LONGEST_LISTS,
-    *_SMART_CHARGING,
-)
+"""Source: OCPP 1.6 sections 9.2 to 9.4."""
+_CONSTANTS = ("GetConfigurationMaxKeys", "NumberOfConnectors", "SupportedFeatureProfiles", *_LONGEST_LISTS, *_BUILT)
 _NAMES = sorted((*VARIABLES, *_CONSTANTS), key=str.casefold)
 _SPELLING = {name.casefold(): name for name in _NAMES}
 
@@ -98,7 +97,7 @@ class ConfigurationKeys:
             "GetConfigurationMaxKeys": str(MAX_KEYS),
             "NumberOfConnectors": str(connectors),
             "SupportedFeatureProfiles": FEATURE_PROFILES,
-            **_SMART_CHARGING,
+            **_BUILT,
             **{name: str(len(model.definition(key).values)) for name, key in _LONGEST_LISTS.items()},
         }
         self._constants = {name: Setting(name, value, readonly=True) for name, value in constants.items()}

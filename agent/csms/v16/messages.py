@@ -145,6 +145,8 @@ def _start(fact: TransactionStarted | TransactionUpdated, token: IdToken, model:
         "meterStart": _whole_wh(fact.register_wh, fact.transaction_id),
         "timestamp": timestamp(fact.at),
     }
+    if fact.reservation_id is not None:
+        payload["reservationId"] = fact.reservation_id  # section 5.13: the reservation ends with it
     return [Outgoing("StartTransaction", payload), *meter_values(fact.evse_id, fact.samples, model)]
 
 

@@ -7,6 +7,7 @@ from agent.csms.adapter import Outgoing, Payload
 from agent.csms.v16.wire_values import INFO_CHARS, STATION, timestamp
 from agent.domain.error_catalogue import CATALOGUE
 from agent.domain.facts import UnauthorisedEnergyFound
+from agent.domain.local_list import ListConflict
 from agent.domain.session_state import EvseStatus, SessionState
 from hal.api import Fault
 
@@ -29,6 +30,10 @@ STATUSES: dict[SessionState, str] = {
     SessionState.UNAVAILABLE: "Unavailable",
 }
 """ChargePointStatus of every state but UNKNOWN, of which nothing is told."""
+
+RESERVED = "Reserved"
+_RESERVABLE = frozenset({SessionState.AVAILABLE, SessionState.AWAITING_AUTHORIZATION})
+"""Section 4.9: a reserved connector is left by the driver's token, not by a plug alone."""
 
 ERROR_CODES: dict[Fault, str] = {
     Fault.DIODE: "EVCommunicationError",
@@ -71,7 +76,8 @@ def evse_status(status: EvseStatus) -> list[Outgoing]:
     """StatusNotification of one EVSE; none before its board has said anything."""
     if status.state is SessionState.UNKNOWN:
         return []
-    payload = _notification(status.evse_id, STATUSES[status.state], status.at)
+    reserved = status.reserved and status.state in _RESERVABLE
+    payload = _notification(status.evse_id, RESERVED if reserved else STATUSES[status.state], status.at)
     if status.fault is not None:
         info = status.fault_detail or CATALOGUE[status.fault].meaning
         _add_error(payload, ERROR_CODES[status.fault], status.fault.value, info)
@@ -88,6 +94,15 @@ def station_status(evses: Iterable[EvseStatus | None], station_fault: str | None
     if station_fault is not None:
         _add_error(payload, "InternalError", station_fault, "")
     return Outgoing("StatusNotification", payload)
+
+
+def list_conflict(conflict: ListConflict, present: Outgoing) -> Outgoing:
+    """Tell on connector 0 that the back-end contradicts the local list. Source: section 3.5.2."""
+    payload = {**present.payload, "errorCode": "LocalListConflict"}
+    info = f"list: {conflict.listed.status.value}, told: {conflict.told.status.value}"
+    payload["info"] = info[:INFO_CHARS]
+    payload.pop("vendorErrorCode", None)
+    return Outgoing(present.action, payload)
 
 
 def unauthorised_energy(fact: UnauthorisedEnergyFound, present: EvseStatus | None) -> list[Outgoing]:

@@ -32,6 +32,7 @@ from agent.csms.v201.wire_values import read_id_token_info, read_timestamp
 from agent.domain.delivery import TransactionAtCsms
 from agent.domain.device_model import VariableKey
 from agent.domain.facts import Fact, Sample
+from agent.domain.local_list import ListConflict
 from agent.domain.session_state import EvseStatus
 from agent.domain.vocabulary import Authorization, IdToken, TxPoint
 from agent.station.commands import StationCommands
@@ -146,6 +147,11 @@ class V201Adapter:
     def tells_faults_by_status(self) -> bool:
         """Return False: faults are told by NotifyEvent."""
         return False
+
+    def list_conflict_requests(self, conflict: ListConflict) -> list[Outgoing]:
+        """Nothing: 2.0.1 has no message for it."""
+        del conflict
+        return []
 
     def station_status_requests(self) -> list[Outgoing]:
         """Return nothing: 2.0.1 tells the station's state by its EVSEs."""

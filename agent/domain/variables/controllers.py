@@ -46,7 +46,7 @@ def communication() -> list[VariableDefinition]:
 
 
 def authorization() -> list[VariableDefinition]:
-    """AuthCtrlr and AuthCacheCtrlr."""
+    """AuthCtrlr, AuthCacheCtrlr and LocalAuthListCtrlr, whose messages are built for OCPP 1.6 alone."""
     return [
         flag("AuthCtrlr", "AuthorizeRemoteStart", default=False),
         flag("AuthCtrlr", "LocalPreAuthorize", default=True),
@@ -55,6 +55,8 @@ def authorization() -> list[VariableDefinition]:
         fixed(flag("AuthCacheCtrlr", "Available", default=True)),
         flag("AuthCacheCtrlr", "Enabled", default=True),
         seconds("AuthCacheCtrlr", "LifeTime", 7 * DAY_S, minimum=1, maximum=366 * DAY_S),
+        fixed(flag("LocalAuthListCtrlr", "Available", default=False)),
+        flag("LocalAuthListCtrlr", "Enabled", default=True),
     ]
 
 

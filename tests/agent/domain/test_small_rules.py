@@ -97,4 +97,4 @@ def test_a_single_evse_gets_every_token_so_that_a_refusal_is_shown() -> None:
 
 
 def test_a_remote_start_without_a_place_finds_none() -> None:
-    assert choose_evse_for_start([SessionRig().session]) is None
+    assert choose_evse_for_start([SessionRig().session], DRIVER) is None

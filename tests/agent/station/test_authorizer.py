@@ -10,6 +10,7 @@ import pytest
 from agent.clock import Instant
 from agent.domain.device_model import DeviceModel
 from agent.domain.facts import Sample
+from agent.domain.local_list import ListConflict, ListEntry, ListUpdate, UpdateKind, UpdateOutcome
 from agent.domain.session_state import EvseStatus
 from agent.domain.variable import VariableKey
 from agent.domain.variables.station import EvseDescription, StationDescription, station_definitions
@@ -17,6 +18,8 @@ from agent.domain.vocabulary import Authorization, AuthorizationStatus, IdToken
 from agent.station import authorizer as authorizer_module
 from agent.station.authorizer import Authorizer
 from agent.station.back_end import BackEndUnreachableError
+from agent.store import authorization_cache
+from agent.store.authorization_cache import CachedAuthorization
 from agent.store.database import Database
 
 TOKEN = IdToken("04A1B2C3")
@@ -55,6 +58,9 @@ class BackEndInTown:
 
     def publish_sample(self, evse_id: int, sample: Sample) -> None:
         raise AssertionError((evse_id, sample))
+
+    def publish_list_conflict(self, conflict: ListConflict) -> None:
+        raise AssertionError(conflict)
 
 
 class Town:
@@ -168,3 +174,108 @@ async def test_the_cache_keeps_the_latest_and_forgets_the_oldest(
     assert not town.back_end.asked
     assert await town.may(IdToken("CARD0"))
     assert town.back_end.asked == [IdToken("CARD0")]
+
+
+def names(entries: list[CachedAuthorization]) -> list[str]:
+    return [entry.id_token.value for entry in entries]
+
+
+async def test_a_full_cache_forgets_what_is_not_valid_before_what_is_old(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OCPP 1.6 section 3.5.1; and the store forgets the same."""
+    monkeypatch.setattr(authorizer_module, "MAX_CACHED", 3)
+    town = Town(database, **CACHED)
+    expiring = Authorization(AuthorizationStatus.ACCEPTED, expires_at=town.clock.utc + timedelta(seconds=5))
+    for card, told in (("OLD", ACCEPTED), ("BAD", BLOCKED), ("EXPIRING", expiring)):
+        town.authorizer.learn(IdToken(card), told)
+        town.clock.utc += timedelta(seconds=1)
+    town.authorizer.learn(IdToken("NEW"), ACCEPTED)
+    assert set(names(await database.run(authorization_cache.load))) == {"old", "expiring", "new"}
+    town.clock.utc += timedelta(seconds=5)
+    town.authorizer.learn(IdToken("NEWER"), ACCEPTED)
+    assert set(names(await database.run(authorization_cache.load))) == {"old", "new", "newer"}
+
+
+async def test_what_was_used_lately_stays_in_a_full_cache(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(authorizer_module, "MAX_CACHED", 2)
+    town = Town(database, **CACHED)
+    for card in ("FIRST", "SECOND"):
+        assert await town.may(IdToken(card))
+    assert await town.may(IdToken("FIRST"))
+    assert await town.may(IdToken("THIRD"))
+    assert set(names(await database.run(authorization_cache.load))) == {"first", "third"}
+
+
+async def test_a_refusal_while_the_cache_is_off_is_not_forgotten_when_it_is_on_again(database: Database) -> None:
+    town = Town(database, **CACHED)
+    enabled = VariableKey("AuthCacheCtrlr", "Enabled")
+    assert await town.may()
+    town.model.set(enabled, "false")
+    town.authorizer.learn(TOKEN, BLOCKED)
+    town.model.set(enabled, "true")
+    town.back_end.is_online = False
+    assert not await town.may()
+
+
+async def list_of(town: Town, **told: Authorization) -> None:
+    entries = tuple(ListEntry(IdToken(token), authorization) for token, authorization in told.items())
+    outcome = await town.authorizer.local_list.update(ListUpdate(UpdateKind.FULL, 1, entries))
+    assert outcome is UpdateOutcome.ACCEPTED
+
+
+@pytest.mark.parametrize("online", [True, False])
+async def test_a_listed_token_starts_without_a_question(database: Database, online: bool) -> None:
+    """OCPP 1.6 section 9.1: LocalPreAuthorize, LocalAuthorizeOffline."""
+    town = Town(database)
+    await list_of(town, **{TOKEN.value.lower(): ACCEPTED})
+    town.back_end.is_online = online
+    assert await town.may()
+    assert not town.back_end.asked
+
+
+@pytest.mark.parametrize(
+    "listed", [BLOCKED, Authorization(AuthorizationStatus.ACCEPTED, expires_at=datetime(2026, 4, 30, tzinfo=UTC))]
+)
+async def test_offline_the_list_beats_the_cache_and_the_licence_for_the_unknown(
+    database: Database, listed: Authorization
+) -> None:
+    """OCPP 1.6 sections 3.5.3 and 3.5.4."""
+    town = Town(database, AuthCtrlr_OfflineTxForUnknownIdEnabled="true", **CACHED)
+    assert await town.may()
+    await list_of(town, **{TOKEN.value: listed})
+    town.back_end.is_online = False
+    assert not await town.may()
+    assert await town.may(IdToken("04FFFFFF"))
+    town.model.set(VariableKey("LocalAuthListCtrlr", "Enabled"), "false")
+    assert await town.may()
+
+
+async def test_online_a_refused_entry_is_asked_about_and_the_conflict_told(database: Database) -> None:
+    town = Town(database, **CACHED)
+    await list_of(town, **{TOKEN.value: BLOCKED})
+    conflicts: list[ListConflict] = []
+    town.authorizer.on_conflict(conflicts.append)
+    assert await town.may()
+    assert conflicts == [ListConflict(TOKEN, BLOCKED, ACCEPTED)]
+    town.back_end.reachable = False
+    assert not await town.may()
+
+
+async def test_a_listed_token_is_never_cached(database: Database) -> None:
+    """OCPP 1.6 section 3.5.3."""
+    town = Town(database, **CACHED)
+    assert await town.may()
+    await list_of(town, **{TOKEN.value: ACCEPTED})
+    town.authorizer.learn(TOKEN, ACCEPTED)
+    assert await database.run(authorization_cache.load) == []
+
+
+async def test_list_and_cache_tell_the_group_of_a_token_that_they_know(database: Database) -> None:
+    """OCPP 1.6 section 5.13."""
+    town = Town(database, **CACHED)
+    group = IdToken("FLEET")
+    await list_of(town, LISTED=Authorization(AuthorizationStatus.ACCEPTED, group))
+    town.authorizer.learn(IdToken("CACHED"), Authorization(AuthorizationStatus.ACCEPTED, group))
+    told = [town.authorizer.group_of(IdToken(name)) for name in ("listed", "cached", "other")]
+    assert [None if each is None else each.value for each in told] == ["FLEET", "FLEET", None]

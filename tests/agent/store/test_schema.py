@@ -13,7 +13,9 @@ from agent.store.executors import InlineExecutor
 from agent.store.schema import MIGRATIONS, bring_up_to_date
 
 NEWER = "-- readable_from: 1\nALTER TABLE meta ADD COLUMN note TEXT;\n"
-CLOSED_TO_OLD = "-- readable_from: 4\nCREATE TABLE entirely_new (a INTEGER);\n"
+NEWEST = max(int(file.name.partition("_")[0]) for file in MIGRATIONS.glob("*.sql"))
+NEXT, LAST = NEWEST + 1, NEWEST + 2
+CLOSED_TO_OLD = f"-- readable_from: {LAST}\nCREATE TABLE entirely_new (a INTEGER);\n"
 
 
 @pytest.fixture
@@ -37,10 +39,10 @@ def test_migrations_apply_in_order_and_keep_what_is_there(
 ) -> None:
     bring_up_to_date(connection, tmp_path, migrations)
     meta.put(connection, "boot", "7")
-    (migrations / "0003_note.sql").write_text(NEWER)
-    (migrations / "0004_table.sql").write_text(CLOSED_TO_OLD)
+    (migrations / f"{NEXT:04}_note.sql").write_text(NEWER)
+    (migrations / f"{LAST:04}_table.sql").write_text(CLOSED_TO_OLD)
     bring_up_to_date(connection, tmp_path, migrations)
-    assert schema_of(connection) == (4, 4)
+    assert schema_of(connection) == (LAST, LAST)
     assert connection.execute("SELECT name, value, note FROM meta").fetchall() == [("boot", "7", None)]
 
 
@@ -48,39 +50,41 @@ def test_a_migration_that_fails_changes_nothing(
     connection: sqlite3.Connection, migrations: Path, tmp_path: Path
 ) -> None:
     bring_up_to_date(connection, tmp_path, migrations)
-    (migrations / "0003_wrong.sql").write_text(NEWER + "DROP TABLE no_such_table;\n")
+    (migrations / f"{NEXT:04}_wrong.sql").write_text(NEWER + "DROP TABLE no_such_table;\n")
     with pytest.raises(sqlite3.OperationalError):
         bring_up_to_date(connection, tmp_path, migrations)
-    assert schema_of(connection) == (2, 1)
+    assert schema_of(connection) == (NEWEST, 1)
     assert [row[1] for row in connection.execute("PRAGMA table_info(meta)")] == ["name", "value"]
 
 
 def test_a_migration_must_say_what_it_is_readable_from(
     connection: sqlite3.Connection, migrations: Path, tmp_path: Path
 ) -> None:
-    (migrations / "0003_silent.sql").write_text("CREATE TABLE a (b);")
-    with pytest.raises(StoreError, match=r"0003_silent\.sql"):
+    (migrations / f"{NEXT:04}_silent.sql").write_text("CREATE TABLE a (b);")
+    with pytest.raises(StoreError, match=rf"{NEXT:04}_silent\.sql"):
         bring_up_to_date(connection, tmp_path, migrations)
 
 
 async def test_a_newer_database_opens_as_long_as_it_is_readable(
     connection: sqlite3.Connection, migrations: Path, tmp_path: Path
 ) -> None:
-    (migrations / "0003_note.sql").write_text(NEWER)
+    (migrations / f"{NEXT:04}_note.sql").write_text(NEWER)
     bring_up_to_date(connection, tmp_path, migrations)
     database = Database(tmp_path / "store.db", InlineExecutor())
     await database.open()
     await database.run(lambda connection: meta.put(connection, "boot", "8"))
     assert await database.run(lambda connection: meta.get(connection, "boot")) == "8"
     await database.close()
-    assert schema_of(connection) == (3, 1)
+    assert schema_of(connection) == (NEXT, 1)
 
 
 async def test_a_database_below_the_floor_is_refused_in_one_sentence(
     connection: sqlite3.Connection, migrations: Path, tmp_path: Path
 ) -> None:
-    (migrations / "0003_note.sql").write_text(NEWER)
-    (migrations / "0004_table.sql").write_text(CLOSED_TO_OLD)
+    (migrations / f"{NEXT:04}_note.sql").write_text(NEWER)
+    (migrations / f"{LAST:04}_table.sql").write_text(CLOSED_TO_OLD)
     bring_up_to_date(connection, tmp_path, migrations)
-    with pytest.raises(StoreError, match=r"newer firmware and needs schema 4 or later, this firmware knows 2"):
+    with pytest.raises(
+        StoreError, match=f"newer firmware and needs schema {LAST} or later, this firmware knows {NEWEST}"
+    ):
         await Database(tmp_path / "store.db").open()

@@ -16,13 +16,16 @@ READ_ONLY = {
     "ChargingScheduleMaxPeriods": "500",
     "ConnectorSwitch3to1PhaseSupported": "false",
     "GetConfigurationMaxKeys": str(MAX_KEYS),
+    "LocalAuthListMaxLength": "10000",
     "MaxChargingProfilesInstalled": "100",
     "MeterValuesAlignedDataMaxLength": "7",
     "MeterValuesSampledDataMaxLength": "7",
     "NumberOfConnectors": "2",
+    "ReserveConnectorZeroSupported": "true",
+    "SendLocalListMaxLength": "10000",
     "StopTransactionOnEVSideDisconnect": "true",
     "StopTxnSampledDataMaxLength": "7",
-    "SupportedFeatureProfiles": "Core,RemoteTrigger,SmartCharging",
+    "SupportedFeatureProfiles": "Core,LocalAuthListManagement,RemoteTrigger,Reservation,SmartCharging",
     "UnlockConnectorOnEVSideDisconnect": "true",
 }
 NAMES = sorted([*VARIABLES, *READ_ONLY])

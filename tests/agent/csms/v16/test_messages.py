@@ -72,6 +72,14 @@ def test_a_start_tells_connector_token_time_and_the_register_rounded_down() -> N
     )
 
 
+def test_a_start_tells_the_reservation_that_it_uses_up() -> None:
+    """Section 5.13."""
+    [start, *_] = told(replace(STARTED, reservation_id=7), NEW)
+    assert start.payload["reservationId"] == 7
+    [start, *_] = told(STARTED, NEW)
+    assert "reservationId" not in start.payload
+
+
 def test_the_samples_of_the_beginning_follow_the_start() -> None:
     _, values = told(STARTED, NEW)
     assert (values.action, values.payload["connectorId"], values.payload["transactionId"]) == ("MeterValues", 2, 7)

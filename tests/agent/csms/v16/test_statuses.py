@@ -110,3 +110,19 @@ def test_energy_found_by_a_register_with_many_digits_is_told_whole() -> None:
 def test_energy_found_where_nothing_is_known_yet_is_told_alone(present: EvseStatus | None) -> None:
     [found] = statuses.unauthorised_energy(FOUND, present)
     assert check_sent(found)["status"] == "Available"
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (SessionState.AVAILABLE, "Reserved"),
+        (SessionState.AWAITING_AUTHORIZATION, "Reserved"),
+        (SessionState.AWAITING_EV, "Preparing"),
+        (SessionState.FAULTED, "Faulted"),
+        (SessionState.UNAVAILABLE, "Unavailable"),
+    ],
+)
+def test_a_reserved_connector_is_reserved_until_its_driver_is_authorised(state: SessionState, told: str) -> None:
+    """Sections 4.9 and 5.13."""
+    [outgoing] = statuses.evse_status(replace(status(state), reserved=True))
+    assert check_sent(outgoing)["status"] == told
