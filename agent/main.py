@@ -67,13 +67,17 @@ def _log_to_stderr(level: str) -> None:
 
 
 def _run(config: AgentConfig, record: Path | None, *, with_tokens: bool) -> int:
-    from agent.recording import RecordOptions  # noqa: PLC0415 - --check and --help need none of it
-    from agent.running import Outcome, run_agent  # noqa: PLC0415
+    from agent.running import Outcome, run_agent  # noqa: PLC0415 - --check and --help need none of it
     from agent.store.errors import StoreError  # noqa: PLC0415
     from hal.api import HalError  # noqa: PLC0415
 
+    options = None
+    if record is not None:
+        from agent.recording import RecordOptions  # noqa: PLC0415 - a start without --record is spared it
+
+        options = RecordOptions(record, with_tokens)
     try:
-        outcome = asyncio.run(run_agent(config, RecordOptions(record, with_tokens) if record is not None else None))
+        outcome = asyncio.run(run_agent(config, options))
     except (ConfigError, HalError, ValueError) as error:
         sys.stderr.write(f"pilotline-agent: {error}\n")
         return BAD_CONFIGURATION

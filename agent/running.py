@@ -7,15 +7,17 @@ import signal
 import sys
 from datetime import timedelta
 from enum import Enum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agent.assembly import DATABASE_NAME, Agent, Surfaces
 from agent.clock import StationClock
 from agent.config import AgentConfig
 from agent.hardware import Hardware, build_hardware
-from agent.recording import LineRecorder, RecordOptions
 from agent.store.database import Database
 from agent.systemd import Notifier
+
+if TYPE_CHECKING:  # a start without --record is spared it
+    from agent.recording import LineRecorder, RecordOptions
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +34,9 @@ class Outcome(Enum):
     RESTART = "restart"
 
 
-async def run_agent(config: AgentConfig, record: RecordOptions | None = None) -> Outcome:
+async def run_agent(config: AgentConfig, record: "RecordOptions | None" = None) -> Outcome:
     """Run the station until SIGTERM, SIGINT or a reset. Raises: StoreError, ConfigError, OSError at start."""
-    recorder = LineRecorder(config, record) if record is not None else None
+    recorder = None if record is None else _recorder(config, record)
     try:
         return await _run_agent(config, recorder)
     finally:
@@ -42,7 +44,13 @@ async def run_agent(config: AgentConfig, record: RecordOptions | None = None) ->
             recorder.close()
 
 
-async def _run_agent(config: AgentConfig, recorder: LineRecorder | None) -> Outcome:
+def _recorder(config: AgentConfig, record: "RecordOptions") -> "LineRecorder":
+    from agent.recording import LineRecorder  # noqa: PLC0415 - see above
+
+    return LineRecorder(config, record)
+
+
+async def _run_agent(config: AgentConfig, recorder: "LineRecorder | None") -> Outcome:
     sys.setswitchinterval(THREAD_SWITCH_S)
     stop = asyncio.Event()
     restart = asyncio.Event()
@@ -82,7 +90,7 @@ async def _run_agent(config: AgentConfig, recorder: LineRecorder | None) -> Outc
     return Outcome.RESTART if restart.is_set() and not terminated.is_set() else Outcome.STOP
 
 
-def _hardware(config: AgentConfig, clock: StationClock, recorder: LineRecorder | None) -> Hardware:
+def _hardware(config: AgentConfig, clock: StationClock, recorder: "LineRecorder | None") -> Hardware:
     if recorder is None:
         return build_hardware(config, lambda: clock.now().utc)
     hardware = build_hardware(config, lambda: clock.now().utc, recorder.open_line)
