@@ -67,5 +67,6 @@ async def test_the_cable_is_pulled_under_load(rig: Rig) -> None:
     rig.measure_span("power off", pulled_t, opened["t"], SWITCH_OFF_S, "IEC 61851-1 Table A.6, 2.2")
     transaction = await rig.csms.ended()
     assert transaction["stop_reason"] == rig.csms.reason("EVDisconnected")
-    unlocked = rig.events("lock", since=pulled_t, locked=False)
-    assert all(each["t"] > opened["t"] for each in unlocked), "unlocked only without power"
+    if rig.probe.sees("lock"):
+        unlocked = rig.events("lock", since=pulled_t, locked=False)
+        assert all(each["t"] > opened["t"] for each in unlocked), "unlocked only without power"
