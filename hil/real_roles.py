@@ -152,11 +152,16 @@ class InputProbe:
         return {f"{name}_{FIELDS[name]}": shown for name, shown in self._seen.items()}
 
     async def run(self) -> None:
-        """Read the inputs for ever. Raises: StationError."""
+        """Read the inputs until cancelled. Raises: StationError.
+
+        A cancellation that comes with an answer is lost in `asyncio.wait_for` before Python 3.12, which pymodbus waits
+        with; so whether the task was cancelled is asked after each reading.
+        """
         loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
         numbers = self._role.numbers
         inputs = range(min(numbers.values()), max(numbers.values()) + 1)
-        while True:
+        while task is None or not task.cancelling():
             bits = await self._card.read(self._role.unit, inputs)
             for name, number in numbers.items():
                 self._tell(name, loop.time(), shown=bits[number - inputs.start])

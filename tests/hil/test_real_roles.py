@@ -11,10 +11,11 @@ import pytest
 
 import hil.real_roles as real_roles_module
 from hil.background import work_beside
-from hil.bench_file import parse_bench_file
+from hil.bench_file import Role, parse_bench_file
 from hil.bench_roles import BenchRoles, present
 from hil.errors import StationError
-from hil.real_roles import real_roles
+from hil.real_roles import InputProbe, real_roles
+from hil.relay_card import RelayCard
 from hil.roles import CannotError
 from hil.watching import Watching
 from tests.hil.simulated_relay_card import SimulatedRelayCard
@@ -146,6 +147,28 @@ async def test_a_power_command_that_hangs_is_ended_before_the_bench_goes_on(
             await bench.power.cut()
         await asyncio.sleep(2.0)
         assert file.read_text() == "on", "the command was ended"
+
+
+class CardThatWaitsAsPymodbusDoes(RelayCard):
+    """Answers when told to."""
+
+    def __init__(self) -> None:
+        self.answer = asyncio.get_running_loop().create_future()
+
+    async def read(self, unit: int, inputs: range) -> list[bool]:
+        assert unit == 1
+        return [await asyncio.wait_for(self.answer, LIMIT_S) for _ in inputs]
+
+
+async def test_a_probe_that_is_cancelled_as_an_answer_comes_ends() -> None:
+    card = CardThatWaitsAsPymodbusDoes()
+    watching = Watching()
+    task = asyncio.create_task(InputProbe(card, Role(numbers={"contactor": 4}), watching).run())
+    await asyncio.sleep(0)
+    card.answer.set_result(True)
+    task.cancel()
+    done, _ = await asyncio.wait({task}, timeout=LIMIT_S)
+    assert done == {task}
 
 
 async def test_what_the_equipment_lacks_is_a_reason_to_skip(tmp_path: Path) -> None:
