@@ -38,7 +38,7 @@ test-browser: $(READY) browser ## look at the report of the bench with a real br
 	$(BIN)/pytest -m browser
 
 test-slow: $(READY) ## tests that take minutes: kills, long random sequences
-	$(BIN)/pytest -n 6 --dist worksteal -m "slow and not labgrid"
+	$(BIN)/pytest -n 8 --dist worksteal -m "slow and not labgrid"
 
 labgrid-venv: $(LABGRID) ## create .venv-labgrid: labgrid apart, since its fork of pyserial would overwrite ours
 
