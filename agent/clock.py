@@ -31,6 +31,15 @@ def boot_id() -> str:
         return str(uuid.uuid4())
 
 
+EARLIEST: Final = datetime(2025, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def plausible(utc: datetime) -> bool:
+    """Return True if it may be now: a clock that was never set says 1970, a broken back-end anything."""
+    return EARLIEST <= utc < LATEST
+
+
 class Clock(Protocol):
     """Where runners read the time; rules get an `Instant`."""
 
@@ -53,7 +62,9 @@ class StationClock:
         return Instant(asyncio.get_running_loop().time(), datetime.now(UTC) + self._offset)
 
     def learn_utc(self, utc: datetime) -> timedelta:
-        """Step to `utc` if it differs by more than the threshold; returns the step made."""
+        """Step to `utc` if it is plausible and differs by more than the threshold; returns the step made."""
+        if not plausible(utc):
+            return timedelta(0)
         step = utc - self.now().utc
         if abs(step) <= self._step_threshold:
             return timedelta(0)

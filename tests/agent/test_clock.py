@@ -49,3 +49,11 @@ async def test_steps_add_up_and_can_be_taken_back() -> None:
     assert abs(clock.now().utc - datetime.now(UTC) - timedelta(hours=2)) < A_MOMENT
     clock.learn_utc(datetime.now(UTC))
     assert abs(clock.now().utc - datetime.now(UTC)) < A_MOMENT
+
+
+@pytest.mark.parametrize("year", [1970, 2014, 2100, 9999])
+async def test_a_time_that_cannot_be_now_is_not_learnt(year: int) -> None:
+    """Lesson 116; a back-end at the end of the calendar would stop every calculation with dates."""
+    clock = StationClock()
+    assert clock.learn_utc(datetime(year, 12, 31, tzinfo=UTC)) == timedelta(0)
+    assert abs(clock.now().utc - datetime.now(UTC)) < A_MOMENT
