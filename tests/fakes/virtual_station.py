@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from agent.assembly import DATABASE_NAME, Agent, Surfaces
-from agent.clock import Instant
+from agent.clock import Instant, plausible
 from agent.config import load_config
 from agent.csms.connection import Connection, DialError
 from agent.hardware import build_hardware
@@ -48,7 +48,7 @@ class VirtualClock:
 
     def learn_utc(self, utc: datetime) -> timedelta:
         step = utc - self.now().utc
-        if abs(step) <= timedelta(seconds=2):
+        if not plausible(utc) or abs(step) <= timedelta(seconds=2):
             return timedelta(0)
         self._offset += step
         return step
