@@ -5,18 +5,14 @@ Lessons 3 to 6, 10, 14, 16 to 23, 105, 112, 119; OCPP-J 1.6, 4; OCPP 2.0.1 part 
 """
 
 import asyncio
-import gc
-import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from agent.log_limit import LogLimit
 from hil.csms.zoo.catalogue import QUIRKS
 from hil.csms.zoo.quirk import Quirk
 from hil.virtual_time import run_virtual
+from tests.fakes.watchful import lines_of_agent, own_objects, own_tasks
 from tests.properties.bench_watch import BenchWatch
 from tests.stories.sessions import CARD, OTHER_CARD, begin_session, leave
 from tests.stories.stage import Plan
@@ -82,45 +78,10 @@ CASES = [
 ]
 
 
-class Lines(logging.Handler):
-    """Counts what an operator would find in the log."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.INFO)
-        self.texts: list[str] = []
-        self.addFilter(LogLimit(asyncio.get_running_loop().time))
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.texts.append(f"{record.name}: {record.getMessage()}")
-        assert record.exc_info is None, record.getMessage()
-
-
-@asynccontextmanager
-async def lines_of_agent() -> AsyncIterator[Lines]:
-    lines, logger = Lines(), logging.getLogger("agent")
-    before = logger.level
-    logger.addHandler(lines)
-    logger.setLevel(logging.INFO)
-    try:
-        yield lines
-    finally:
-        logger.removeHandler(lines)
-        logger.setLevel(before)
-
-
 async def look(watch: BenchWatch) -> None:
     while True:
         watch.tick(asyncio.get_running_loop().time())
         await asyncio.sleep(LOOK_S)
-
-
-def own_objects() -> int:
-    gc.collect()
-    return sum(type(each).__module__.startswith(("agent.", "hal.")) for each in gc.get_objects())
-
-
-def own_tasks() -> int:
-    return sum("csms" not in task.get_name() or task.get_name() == "csms link" for task in asyncio.all_tasks())
 
 
 async def misbehave(s: Story, stage: VirtualStage, quirk: Quirk | None) -> None:
@@ -159,7 +120,7 @@ async def everything_told(s: Story, sessions: int) -> None:
 
 async def play(quirk: Quirk, version: str, directory: Path) -> None:
     plan = Plan(version, link_toml=LINK)
-    async with virtual_stage(plan, directory) as stage, lines_of_agent() as lines:
+    async with virtual_stage(plan, directory) as stage:
         s = Story(stage, plan)
         await s.open_books()
         await s.start_agent()
@@ -169,34 +130,44 @@ async def play(quirk: Quirk, version: str, directory: Path) -> None:
         watch = BenchWatch(stage._station, SUPPLY_A)
         looking = asyncio.create_task(look(watch))
         await s.pass_time(60)
-        tasks, objects, lines.texts[:] = own_tasks(), own_objects(), []
-
-        await begin_session(s)
-        await misbehave(s, stage, quirk)
-        await s.pass_time(UNDER_QUIRK_S)
-        if quirk.name not in ENDS_SESSIONS:
-            assert (await s.state())["contactor_closed"], "it goes on charging"
-        await s.swipe(CARD)
-        await s.plug_out()
-        await s.until_evse(contactor_closed=False, within_s=5)
-        await session_under_quirk(s, quirk)
-        assert len(lines.texts) < LOG_LINES, lines.texts[-50:]
-
-        await misbehave(s, stage, None)
-        await everything_told(s, 3)
-        sessions = len(await s.transactions())
-        await s.pass_time(HEALING_S)
-        await begin_session(s, card=OTHER_CARD)
-        await leave(s)
-        await s.until_ended(sessions + 1)
-        await s.close_books()
+        tasks, objects = own_tasks(), own_objects()
+        with lines_of_agent() as lines:
+            await misfortune(s, stage, quirk)
+            assert len(lines.texts) < LOG_LINES, lines.texts[-50:]
+            await recovery(s, stage)
+        assert lines.tracebacks == []
         assert watch.violations == []
-        assert stage.agent_starts == 1
-        assert not [frame for frame in stage.frames if frame["kind"] == "invalid"]
-        await s.pass_time(60)
         looking.cancel()
         assert own_tasks() <= tasks + 1
         assert own_objects() <= objects + OBJECTS
+
+
+async def misfortune(s: Story, stage: VirtualStage, quirk: Quirk) -> None:
+    """One session that was there before, and one from beginning to end."""
+    await begin_session(s)
+    await misbehave(s, stage, quirk)
+    await s.pass_time(UNDER_QUIRK_S)
+    if quirk.name not in ENDS_SESSIONS:
+        assert (await s.state())["contactor_closed"], "it goes on charging"
+    await s.swipe(CARD)
+    await s.plug_out()
+    await s.until_evse(contactor_closed=False, within_s=5)
+    await session_under_quirk(s, quirk)
+
+
+async def recovery(s: Story, stage: VirtualStage) -> None:
+    """Everything is told, once, and the next session is like any other."""
+    await misbehave(s, stage, None)
+    await everything_told(s, 3)
+    sessions = len(await s.transactions())
+    await s.pass_time(HEALING_S)
+    await begin_session(s, card=OTHER_CARD)
+    await leave(s)
+    await s.until_ended(sessions + 1)
+    await s.close_books()
+    assert stage.agent_starts == 1
+    assert not [frame for frame in stage.frames if frame["kind"] == "invalid"]
+    await s.pass_time(60)
 
 
 @pytest.mark.parametrize(("quirk", "version"), CASES)
