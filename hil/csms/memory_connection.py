@@ -18,6 +18,8 @@ class MemoryConnection:
     def __init__(self, latency_s: float) -> None:
         self.latency_s = latency_s
         self.subprotocol: str | None = None
+        self.loses: Callable[[str | bytes], bool] = lambda _message: False
+        """Says of a message about to leave whether the line breaks with it, unnoticed by its sender until later."""
         self._peer: MemoryConnection = self
         self._arrived: deque[str | bytes] = deque()
         self._changed = asyncio.Event()
@@ -39,6 +41,9 @@ class MemoryConnection:
         """Send one frame; yields once, as a socket may. Raises: ConnectionClosed."""
         if self._closed:
             raise self._why_closed()
+        if self.loses(message):
+            self.abort()
+            return
         self._peer._schedule(self._peer._arrive, message)  # noqa: SLF001 - the two ends are one thing
         await asyncio.sleep(0)
 

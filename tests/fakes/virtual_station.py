@@ -5,7 +5,7 @@ process over the same database file.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -73,6 +73,10 @@ class VirtualStation:
     reachable: bool = True
     agent: Agent | None = None
     restarts: int = 0
+    latency_s: float = 0.0
+    """Of the network, each way, from the next connection on."""
+    spoil: Callable[[MemoryConnection, MemoryConnection], None] = lambda _station, _csms: None
+    """What happens to the ends of the next connections: the station's, the back-end's."""
     _task: "asyncio.Task[None] | None" = None
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _connections: "list[tuple[MemoryConnection, asyncio.Task[None]]]" = field(default_factory=list)
@@ -145,7 +149,8 @@ class VirtualStation:
     async def _dial(self, subprotocols: Sequence[str]) -> Connection:
         if not self.reachable:
             raise DialError("connection refused")
-        station_end, csms_end = memory_connection_pair()
+        station_end, csms_end = memory_connection_pair(self.latency_s)
+        self.spoil(station_end, csms_end)
         chosen = f"ocpp{self.version}"
         assert chosen in subprotocols
         station_end.subprotocol = chosen
