@@ -10,7 +10,7 @@ from functools import partial
 
 from transitions import Machine
 
-from agent.clock import Clock, boot_id
+from agent.clock import boot_id
 from agent.config import AgentConfig, EvseConfig
 from agent.csms.adapter import Adapter
 from agent.csms.client import CsmsClient
@@ -42,9 +42,10 @@ from agent.station.journal import Journal
 from agent.station.metering import Metering
 from agent.station.reservation_desk import ReservationDesk
 from agent.station.signing import Signing
+from agent.station.station_clock import StationClock
 from agent.station.station_parts import StationParts
 from agent.station.surroundings import EvseDevices, EvseTiming
-from agent.store import availability, boot_history, evse_memory, variables
+from agent.store import availability, boot_history, evse_memory, unset_clock, variables
 from agent.store.database import Database
 from agent.store.errors import StoreError
 from hal.panel import CardPresented
@@ -74,7 +75,12 @@ class Agent:
     """One running station."""
 
     def __init__(
-        self, config: AgentConfig, hardware: Hardware, clock: Clock, surfaces: Surfaces, restart: Callable[[], None]
+        self,
+        config: AgentConfig,
+        hardware: Hardware,
+        clock: StationClock,
+        surfaces: Surfaces,
+        restart: Callable[[], None],
     ) -> None:
         self._config = config
         self._hardware = hardware
@@ -111,6 +117,8 @@ class Agent:
         self._boot_reason = await self._database.run(
             lambda connection: boot_history.take_boot_reason(connection, boot_history.this_boot_id())
         )
+        unset = partial(unset_clock.known_or_kept, self._clock.keeper.unset_began, boot_history.this_boot_id())
+        self._clock.keeper.unset_began = await self._database.run(unset)
         authorizer = Authorizer(self._database, self.device_model, self._clock)
         await authorizer.open()
         await self.charging_profiles.open()
@@ -125,7 +133,7 @@ class Agent:
     def _build(self, operative: Availability, authorizer: Authorizer, reservations: ReservationDesk) -> None:
         config = self._config
         endpoint = endpoint_of(config.csms)
-        base_timing = timing_of(config.csms, learn_utc=config.station.clock_source == "csms")
+        base_timing = timing_of(config.csms, learn_utc=config.station.clock_source != "system")
         self.client = CsmsClient(
             endpoint,
             {version: partial(self._adapter, version) for version in config.csms.ocpp_versions},
@@ -137,6 +145,7 @@ class Agent:
             dial=self._surfaces.dial or WebsocketDialler(endpoint, ping_interval_s=self._ping_interval_s),
             frames=self._frames,
             ready=self._boards_steered.wait,
+            dated=self._clock.dated,
         )
         parts = StationParts(
             self.device_model,
@@ -267,6 +276,7 @@ class Agent:
                 runners = [
                     self.station.run(),
                     self.journal.run(),
+                    self._clock.run(),
                     self._put_boards_first(),
                     self.client.run(),
                     *(runner.run() for runner in self._hardware.runners),
@@ -360,7 +370,7 @@ def guard_settings(evse: EvseConfig) -> GuardSettings:
     )
 
 
-def _offset_s(clock: Clock) -> float:
+def _offset_s(clock: StationClock) -> float:
     """How far the station's UTC is ahead of the system's, s."""
     return (clock.now().utc - datetime.now(UTC)).total_seconds()
 

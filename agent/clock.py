@@ -1,9 +1,5 @@
-"""The station's clock: monotonic seconds for waiting, UTC for reporting.
+"""The two clocks: monotonic seconds for waiting, UTC for reporting."""
 
-The agent may not set the system's clock, so time learnt from a back-end is kept as an offset.
-"""
-
-import asyncio
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,6 +27,15 @@ def boot_id() -> str:
         return str(uuid.uuid4())
 
 
+EARLIEST: Final = datetime(2025, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def plausible(utc: datetime) -> bool:
+    """Return True if it may be now: a clock that was never set says 1970, a broken back-end anything."""
+    return EARLIEST <= utc < LATEST
+
+
 class Clock(Protocol):
     """Where runners read the time; rules get an `Instant`."""
 
@@ -38,24 +43,4 @@ class Clock(Protocol):
         """Return the present moment."""
 
     def learn_utc(self, utc: datetime) -> timedelta:
-        """Take over UTC from a trusted source; returns the step made."""
-
-
-class StationClock:
-    """The clock of the running event loop, with UTC from the system plus what a back-end taught."""
-
-    def __init__(self, *, step_threshold: timedelta = timedelta(seconds=2)) -> None:
-        self._step_threshold = step_threshold
-        self._offset = timedelta(0)
-
-    def now(self) -> Instant:
-        """Return the present moment."""
-        return Instant(asyncio.get_running_loop().time(), datetime.now(UTC) + self._offset)
-
-    def learn_utc(self, utc: datetime) -> timedelta:
-        """Step to `utc` if it differs by more than the threshold; returns the step made."""
-        step = utc - self.now().utc
-        if abs(step) <= self._step_threshold:
-            return timedelta(0)
-        self._offset += step
-        return step
+        """Take over UTC from the back-end unless a better source is known; returns the step made."""

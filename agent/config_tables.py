@@ -50,7 +50,7 @@ class StationConfig:
     time_zone: str = setting(
         Text(64, "an IANA time zone"), "zone for people; nothing shown depends on it yet", default="UTC"
     )
-    clock_source: str = setting(Choice("csms", "system"), "who sets the agent's clock", default="csms")
+    clock_source: str = setting(Choice("ranked", "csms", "system"), "who sets the agent's clock", default="ranked")
     clock_step_s: float = setting(Number(0, 3600, "s"), "smaller differences do not set the clock, s", default=2.0)
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.config import AgentConfig, ConfigError, describe_error, load_config
+from agent.log_limit import LogLimit
 from agent.version import VERSION
 
 logger = logging.getLogger(__name__)
@@ -60,8 +61,11 @@ def _build(config: AgentConfig) -> None:
 
 
 def _log_to_stderr(level: str) -> None:
-    """The journal of systemd adds time and unit; libraries tell only what is wrong."""
+    """The journal of systemd adds time and unit; libraries tell only what is wrong; no flood unless asked for."""
     logging.basicConfig(level=level, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    if level != "DEBUG":
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(LogLimit())
     for library in ("transitions", "pymodbus", "websockets"):
         logging.getLogger(library).setLevel(logging.ERROR)
 

@@ -10,9 +10,10 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from agent.assembly import DATABASE_NAME, Agent, Surfaces
-from agent.clock import StationClock
 from agent.config import AgentConfig
+from agent.domain.timekeeping import BACK_END_FIRST, NTP_FIRST
 from agent.hardware import Hardware, build_hardware
+from agent.station.station_clock import StationClock
 from agent.store.database import Database
 from agent.systemd import Notifier
 
@@ -68,7 +69,8 @@ async def _run_agent(config: AgentConfig, recorder: "LineRecorder | None") -> Ou
         restart.set()
         stop.set()
 
-    clock = StationClock(step_threshold=timedelta(seconds=config.station.clock_step_s))
+    order = BACK_END_FIRST if config.station.clock_source == "csms" else NTP_FIRST
+    clock = StationClock(step_threshold=timedelta(seconds=config.station.clock_step_s), order=order)
     config.station.state_dir.mkdir(parents=True, exist_ok=True)
     hardware = _hardware(config, clock, recorder)
     database = Database(config.station.state_dir / DATABASE_NAME)

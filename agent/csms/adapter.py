@@ -7,7 +7,7 @@ Payloads are dicts only between the schema check and the adapter; nothing behind
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from agent.domain.delivery import TransactionAtCsms as TransactionAtCsms  # noqa: PLC0414 - part of this interface
 from agent.domain.facts import Fact, Sample
@@ -18,6 +18,8 @@ from agent.station.back_end import BackEndUnreachableError
 from hal.value import dataclass
 
 Payload = dict[str, Any]  # Any: JSON, validated against the official schema at the edge
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,3 +182,15 @@ class Adapter(Protocol):
 
     def message_retry_interval_s(self) -> int:
         """Seconds before the next try; multiplied by the number of tries so far."""
+
+
+class Dated(Protocol):
+    """Dates back every moment in a value that was stamped before the time was known."""
+
+    def __call__(self, value: _T, /) -> _T:
+        """Return the value, the same one if there is nothing to change."""
+
+
+def as_stamped(value: _T, /) -> _T:
+    """Return the value: the clock was always right."""
+    return value

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from agent.clock import Clock
-from agent.csms.adapter import Outgoing, Payload
+from agent.csms.adapter import Dated, Outgoing, Payload, as_stamped
 from agent.csms.back_off import BackOff, BackOffRange
 from agent.csms.call_queue import Urgency
 from agent.csms.connection import Dialler, Endpoint, WebsocketDialler
@@ -41,12 +41,16 @@ class CsmsClient:
         dial: Dialler | None = None,
         frames: FrameSink | None = None,
         ready: Callable[[], Awaitable[object]],
+        dated: Dated = as_stamped,
     ) -> None:
-        """`ready`: returns once BootNotification may be sent; the connection is made meanwhile."""
+        """`ready`: returns once BootNotification may be sent; the connection is made meanwhile.
+
+        `dated`: dates back what was stamped before the time was known.
+        """
         dial = dial or WebsocketDialler(endpoint)
         self.link = CsmsLink(adapters, dial, clock, timing, frames or NoFrameLog(), ready)
-        self._statuses = StatusBoard(self.link, timing)
-        self._outbox = Outbox(journal, self.link, endpoint.full_url, deauthorize, on_authorization)
+        self._statuses = StatusBoard(self.link, timing, dated)
+        self._outbox = Outbox(journal, self.link, endpoint.full_url, deauthorize, on_authorization, dated)
         self.back_end = CsmsBackEnd(self.link, self._statuses)
 
     async def send(self, outgoing: Outgoing) -> Payload:

@@ -18,10 +18,12 @@ from typing import Any, Protocol
 from agent.csms.adapter import (
     Adapter,
     CallTimeoutError,
+    Dated,
     LinkLostError,
     Outgoing,
     Payload,
     RpcError,
+    as_stamped,
 )
 from agent.csms.call_queue import Urgency
 from agent.csms.link import CsmsLink
@@ -99,12 +101,14 @@ class Outbox:
         back_end_name: str,
         deauthorize: Deauthorize,
         on_authorization: OnAuthorization,
+        dated: Dated = as_stamped,
     ) -> None:
         self._journal = journal
         self._link = link
         self._back_end_name = back_end_name
         self._deauthorize = deauthorize
         self._on_authorization = on_authorization
+        self._dated = dated
         self._current: _Delivery | None = None
         self._work: Work | None = None
         link.calls.hear_late_answers(self._take_late_answer)
@@ -126,7 +130,7 @@ class Outbox:
         """Write the message of a fact that may be next while the disk works: only its sending waits for that."""
         adapter = self._link.adapter
         if self._current is None and adapter is not None and self._link.online.is_set():
-            for outgoing in adapter.fact_requests(fact, self._known_of(fact))[:1]:
+            for outgoing in adapter.fact_requests(self._dated(fact), self._known_of(fact))[:1]:
                 self._link.calls.prepare(outgoing)
 
     def _known_of(self, fact: Fact) -> TransactionAtCsms:
@@ -143,7 +147,7 @@ class Outbox:
             if self._is_foreign(delivery):
                 self._journal.park(delivery.row, "its transaction was begun at another back-end or in another version")
                 return
-            requests = adapter.fact_requests(delivery.row.fact, delivery.known)
+            requests = adapter.fact_requests(self._dated(delivery.row.fact), delivery.known)
             if delivery.step >= len(requests):
                 self._settle_untold(delivery) if not requests else self._acknowledge(delivery)
                 return

@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 MAX_CLOCK_ROUND_TRIP_S = 10.0
 """The time in an answer that took longer says too little about now."""
+MAX_BOOT_RETRY_S = 86_400.0
+"""A back-end may ask for a longer rest than that, but a slip of its would take the station off line for years."""
 _LOOK_AGAIN_S = 10.0
 """The heartbeat interval may change at any time; a change is noticed within this."""
 
@@ -83,7 +85,9 @@ class Registration:
             self._accepted.clear()
             self._probe.set()
         self._on_status(answer.status)
-        return answer.interval_s if answer.interval_s > 0 else self._retry.next_wait_s(self._timing().boot_retry)
+        if answer.interval_s > 0:
+            return min(answer.interval_s, MAX_BOOT_RETRY_S)
+        return self._retry.next_wait_s(self._timing().boot_retry)
 
     async def _still_known(self) -> bool:
         try:

@@ -7,6 +7,7 @@ Source: OCPP-J 1.6, section 4; OCPP 2.0.1 part 4, section 4.
 
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import field
 from typing import Any
@@ -24,6 +25,8 @@ LONG_FRAME_CHARS = 1 << 16
 """Longer ones are worth a thread."""
 _MAX_ECHOED_ID_CHARS = 255
 _MAX_INTEGER_BITS = 63
+_OPENING = re.compile(r'\s*\[\s*2\s*,\s*"([^"\\\x00-\x1f]{1,36})"\s*,')
+"""Of a CALL whose rest cannot be read: who waits for its answer is to be told so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +178,9 @@ def _array(text: str) -> list[Any]:
         if "\\u" in text:
             _refuse_lone_surrogates(value)
     except (ValueError, RecursionError) as error:
-        raise FrameError(f"not JSON: {str(error)[:100]}") from error
+        opening = _OPENING.match(text)
+        message_id = None if opening is None else opening[1]
+        raise FrameError(f"not JSON: {str(error)[:100]}", message_id=message_id) from error
     if not isinstance(value, list):
         raise FrameError("not a JSON array")
     if value and not isinstance(value[0], int):

@@ -9,7 +9,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Hashable
 
-from agent.csms.adapter import Adapter, CallTimeoutError, LinkLostError, Outgoing, RpcError
+from agent.csms.adapter import Adapter, CallTimeoutError, Dated, LinkLostError, Outgoing, RpcError, as_stamped
 from agent.csms.call_queue import Urgency
 from agent.csms.link import CsmsLink
 from agent.csms.settings import LinkTiming
@@ -30,7 +30,8 @@ MAX_QUEUED_PER_EVSE = 16
 class StatusBoard:
     """Runner: `run` returns only on cancellation; `publish` never waits."""
 
-    def __init__(self, link: CsmsLink, timing: Callable[[], LinkTiming]) -> None:
+    def __init__(self, link: CsmsLink, timing: Callable[[], LinkTiming], dated: Dated = as_stamped) -> None:
+        self._dated = dated
         self._link = link
         self._timing = timing
         self._queued: dict[int, deque[EvseStatus]] = {}
@@ -142,7 +143,7 @@ class StatusBoard:
 
     async def _tell(self, evse_id: int, status: EvseStatus, adapter: Adapter) -> None:
         """Tell this status unless it says what the one before it said. Raises: LinkLostError."""
-        requests = adapter.status_requests(status)
+        requests = adapter.status_requests(self._dated(status))
         content = (_content(requests), status.standing if adapter.tells_faults_by_status else ())
         if content != self._told.get(evse_id):
             await self._send(requests)

@@ -17,6 +17,7 @@ from hil.csms.ledger import TRANSACTION_ACTIONS, Ledger
 from hil.csms.state_file import StateFile
 from hil.csms.station_link import Connection, CsmsError, NotConnectedError, StationLink
 from hil.csms.tokens import TokenTable
+from hil.csms.zoo.quirk import Quirk, Refusal
 
 CALL_TIMEOUT_S = 30.0
 EXPECT_TIMEOUT_S = 10.0
@@ -66,10 +67,13 @@ class BenchCsms:
         """`clock` gives currentTime and the times of the log; give a virtual one in virtual time."""
         self.validation = validation
         self.ledger = ledger or Ledger()
+        self._reuse_ids = self.ledger.reuses_ids
         self.log = log or FrameLog()
         self.script = Script()
         self.stations: dict[str, Station] = {}
         self._book = AnswerBook(clock=clock)
+        self.quirk: Quirk | None = None
+        self._handshakes = 0
         self._state = state
         self._cursor = 0
         if state is not None:
@@ -96,9 +100,9 @@ class BenchCsms:
             raise ValueError(f"OCPP {version!r} is not supported; supported: {', '.join(wire.VERSIONS)}")
         station = self.stations.setdefault(identity, Station(identity))
         older = station.link
-        link = StationLink(identity, version, connection, self)
-        station.link, station.version = link, version
         station.connections += 1
+        link = StationLink(identity, version, connection, self, station.connections)
+        station.link, station.version = link, version
         self.note(link, "-", "connected", "", "", {"version": version, "replaces": older is not None})
         if older is not None:
             await older.drop(REPLACED_CODE)
@@ -108,6 +112,21 @@ class BenchCsms:
         finally:
             if station.link is link:
                 station.link = None
+
+    def misbehave(self, quirk: Quirk | None) -> None:
+        """Have this quirk (None: none any more), at once and on every connection to come."""
+        self.quirk, self._handshakes = quirk, 0
+        self.ledger.reuse_ids(reuse=self._reuse_ids if quirk is None else quirk.reuse_ids)
+        for station in self.stations.values():
+            if station.link is not None:
+                station.link.misbehave()
+
+    def refusal(self) -> Refusal | None:
+        """Say how the next handshake is met; None: let in."""
+        if self.quirk is None or self.quirk.door is None:
+            return None
+        self._handshakes += 1
+        return self.quirk.door(self._handshakes - 1)
 
     def link(self, identity: str | None = None) -> StationLink:
         """Give the open connection; without identity the only one. Raises: NotConnectedError, CsmsError."""
@@ -189,7 +208,8 @@ class BenchCsms:
             station.requests_before_accepted += 1
         if message.action not in TRANSACTION_ACTIONS:
             return None
-        receipt = self.ledger.record(link.identity, message.action, message.payload)
+        wanted_id = None if self.quirk is None else self.quirk.transaction_id
+        receipt = self.ledger.record(link.identity, message.action, message.payload, wanted_id)
         assigned_id = None if receipt is None else receipt.transaction_id
         if self._state is not None:
             self._state.keep(link.identity, message.action, message.payload, assigned_id)

@@ -19,6 +19,7 @@ from hil.csms.ledger import Ledger
 from hil.csms.state_file import StateFile, StateFileError
 from hil.csms.websocket_server import Door, serve_websockets, tls_context
 from hil.csms.wire import VERSIONS
+from hil.csms.zoo.catalogue import QUIRKS
 
 COMMAND = "pilotline-bench csms"
 
@@ -51,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--first-transaction-id", type=int, default=1, metavar="N", help="first 1.6 transactionId of a station"
     )
+    parser.add_argument("--quirk", choices=QUIRKS, metavar="NAME", help="misbehave: `ctl … quirks` lists the ways")
     parser.add_argument("--no-validation", action="store_true", help="skip the schemas: faster, for load measurements")
 
 
@@ -109,6 +111,7 @@ def _csms(args: argparse.Namespace, stack: AsyncExitStack) -> BenchCsms:
     )
     csms.boot.status = None if args.boot_status == "none" else args.boot_status
     csms.boot.interval_s = args.heartbeat_interval
+    csms.misbehave(None if args.quirk is None else QUIRKS[args.quirk])
     return csms
 
 

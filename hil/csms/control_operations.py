@@ -11,6 +11,7 @@ from hil.csms.station_link import CsmsError, StationRefusedError
 from hil.csms.tokens import Token
 from hil.csms.websocket_server import Door
 from hil.csms.wire import WireError
+from hil.csms.zoo.catalogue import QUIRKS, quirk_named
 
 BOOT_STATUSES = ("Accepted", "Pending", "Rejected", "none")
 LOG_LIMIT = 1000
@@ -40,6 +41,8 @@ class Operations:
             "ledger": self.ledger,
             "log": self.log,
             "drop": self.drop,
+            "quirk": self.quirk,
+            "quirks": self.quirks,
             "shutdown": self.shutdown,
         }
 
@@ -160,6 +163,18 @@ class Operations:
         """Close a connection with a code, or cut it without a close frame."""
         await self.csms.drop(identity, code)
         return {}
+
+    def quirk(self, name: str | None = None) -> Json:
+        """Misbehave in this way from now on; no name: behave again."""
+        try:
+            self.csms.misbehave(None if name is None else quirk_named(name))
+        except ValueError as error:
+            raise OperationError(str(error)) from error
+        return {}
+
+    def quirks(self) -> Json:
+        """All ways to misbehave, by name."""
+        return {name: quirk.does for name, quirk in QUIRKS.items()}
 
     def shutdown(self) -> Json:
         """End the process after this answer."""

@@ -21,6 +21,15 @@ class Ledger:
         self._v16 = Ledger16(self.anomalies, reuse_ids=reuse_ids, first_id=first_id)
         self._v201 = Ledger201(self.anomalies)
 
+    @property
+    def reuses_ids(self) -> bool:
+        """True while a repeated 1.6 StartTransaction gets the id of the first."""
+        return self._v16.reuse_ids
+
+    def reuse_ids(self, *, reuse: bool) -> None:
+        """Say whether a repeated 1.6 StartTransaction gets the id of the first from now on."""
+        self._v16.reuse_ids = reuse
+
     def record(
         self, identity: str, action: str, payload: Payload, assigned_id: int | None = None
     ) -> StartReceipt | None:

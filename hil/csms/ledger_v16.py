@@ -35,7 +35,7 @@ class Ledger16:
     def __init__(self, anomalies: list[Anomaly], *, reuse_ids: bool, first_id: int) -> None:
         self.transactions: list[LogicalTransaction] = []
         self._anomalies = anomalies
-        self._reuse_ids = reuse_ids
+        self.reuse_ids = reuse_ids
         self._next_ids: dict[str, int] = {}
         self._first_id = first_id
         self._memory = Memory()
@@ -54,7 +54,7 @@ class Ledger16:
         transaction = self._by_start[key]
         self._count_again(transaction, arrival, "start")
         transaction_id = int(transaction.transaction_id)
-        if not self._reuse_ids:
+        if not self.reuse_ids:
             transaction_id = self._new_id(identity, assigned_id)
             self._by_id[identity, transaction_id] = transaction
         return StartReceipt(transaction_id, arrival)
@@ -155,8 +155,9 @@ class Ledger16:
         self._report(f"{what}_conflict", transaction.identity, transaction.transaction_id, detail)
 
     def _new_id(self, identity: str, assigned_id: int | None) -> int:
-        transaction_id = assigned_id or self._next_ids.get(identity, self._first_id)
-        self._next_ids[identity] = transaction_id + 1
+        free_id = self._next_ids.get(identity, self._first_id)
+        transaction_id = free_id if assigned_id is None else assigned_id
+        self._next_ids[identity] = max(free_id, transaction_id + 1)
         return transaction_id
 
     def _report(self, kind: str, identity: str, transaction_id: str | None, detail: str) -> None:

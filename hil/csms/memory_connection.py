@@ -18,15 +18,17 @@ class MemoryConnection:
     def __init__(self, latency_s: float) -> None:
         self.latency_s = latency_s
         self.subprotocol: str | None = None
+        self.loses: Callable[[str | bytes], bool] = lambda _message: False
+        """Says of a message about to leave whether the line breaks with it, unnoticed by its sender until later."""
         self._peer: MemoryConnection = self
-        self._arrived: deque[str] = deque()
+        self._arrived: deque[str | bytes] = deque()
         self._changed = asyncio.Event()
         self._received: Close | None = None
         self._sent: Close | None = None
         self._received_first = False
         self._closed = False
 
-    async def recv(self) -> str:
+    async def recv(self) -> str | bytes:
         """Wait for the next frame. Raises: ConnectionClosed."""
         while not self._arrived:
             if self._closed:
@@ -35,10 +37,13 @@ class MemoryConnection:
             await self._changed.wait()
         return self._arrived.popleft()
 
-    async def send(self, message: str) -> None:
+    async def send(self, message: str | bytes) -> None:
         """Send one frame; yields once, as a socket may. Raises: ConnectionClosed."""
         if self._closed:
             raise self._why_closed()
+        if self.loses(message):
+            self.abort()
+            return
         self._peer._schedule(self._peer._arrive, message)  # noqa: SLF001 - the two ends are one thing
         await asyncio.sleep(0)
 
@@ -66,7 +71,7 @@ class MemoryConnection:
     def _schedule(self, deliver: Callable[[_T], None], what: _T) -> None:
         asyncio.get_running_loop().call_later(self.latency_s, deliver, what)
 
-    def _arrive(self, message: str) -> None:
+    def _arrive(self, message: str | bytes) -> None:
         if not self._closed:
             self._arrived.append(message)
             self._changed.set()

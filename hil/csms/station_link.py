@@ -1,6 +1,7 @@
 """Runner: one connection of one station: takes its requests, carries out the script, sends requests to it."""
 
 import asyncio
+import json
 import uuid
 from collections.abc import Coroutine, Mapping
 from typing import Any, Protocol
@@ -11,6 +12,9 @@ from hil.csms import wire
 from hil.csms.answers import Json
 from hil.csms.behaviour import Answer, Behaviour, Drop
 from hil.csms.wire import WireError
+from hil.csms.zoo.quirk import Quirk
+
+SHOWN_CHARS = 200
 
 
 class Connection(Protocol):
@@ -19,8 +23,8 @@ class Connection(Protocol):
     async def recv(self) -> str | bytes:
         """Wait for one frame."""
 
-    async def send(self, message: str) -> None:
-        """Send one frame."""
+    async def send(self, message: str | bytes) -> None:
+        """Send one frame, text or binary."""
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close with a close frame."""
@@ -30,6 +34,7 @@ class BackOffice(Protocol):
     """What a link asks of the CSMS behind it."""
 
     validation: bool
+    quirk: Quirk | None
 
     def note(
         self, link: "StationLink", direction: str, kind: str, action: str, message_id: str, payload: object
@@ -71,17 +76,26 @@ class StationRefusedError(CsmsError):
 class StationLink:
     """One open connection."""
 
-    def __init__(self, identity: str, version: str, connection: Connection, office: BackOffice) -> None:
+    def __init__(
+        self, identity: str, version: str, connection: Connection, office: BackOffice, number: int = 1
+    ) -> None:
+        """`number`: which connection of its station it is."""
         self.identity = identity
         self.version = version
+        self.number = number
+        self.memory: dict[str, Any] = {}
+        """What a quirk remembers."""
+        self.connection: Any = connection  # the websocket itself, for quirks below the messages
         self._connection = connection
         self._office = office
         self._pending: dict[str, tuple[str, asyncio.Future[wire.Message]]] = {}
         self._held: list[tuple[str, str, str, object]] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._beside: asyncio.Task[None] | None = None
 
     async def run(self) -> ConnectionClosed:
         """Serve until the connection closes; gives the reason."""
+        self.misbehave()
         try:
             while True:
                 await self._take(await self._connection.recv())
@@ -113,6 +127,24 @@ class StationLink:
         finally:
             self._pending.pop(message_id, None)
         return await self._result(action, answer, check=check)
+
+    def misbehave(self) -> None:
+        """Begin what the present quirk does beside the conversation, and end what the one before did."""
+        if self._beside is not None:
+            self._beside.cancel()
+            self._beside = None
+        quirk = self._office.quirk
+        if quirk is not None and quirk.beside is not None:
+            self._beside = self._spawn(quirk.beside(self))
+
+    async def send(self, text: str | bytes) -> None:
+        """Send one message of a quirk, text or binary; only its beginning is logged."""
+        self._office.note(self, "out", "raw", "", "", repr(text[:SHOWN_CHARS]))
+        await self._connection.send(text)
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something later; it ends with the connection."""
+        self._spawn(work)
 
     async def send_text(self, text: str) -> None:
         """Send any text as a frame. Raises: NotConnectedError."""
@@ -178,10 +210,11 @@ class StationLink:
         else:
             await self._answer(message, plan, transaction_id)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(_until_closed(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _answer(self, message: wire.Message, plan: Behaviour, transaction_id: int | None) -> None:
         if plan.delay_s:
@@ -205,6 +238,10 @@ class StationLink:
             shown: object = {"code": error.code, "description": error.description}
         else:
             text, kind, shown = wire.encode_result(message_id, payload), "result", payload
+        quirk = self._office.quirk
+        if quirk is not None and quirk.answer is not None:
+            await quirk.answer(self, message, json.loads(text))
+            return
         if plan.hold:
             self._held.append((kind, message.action, text, shown))
             return

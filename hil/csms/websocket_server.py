@@ -1,9 +1,10 @@
 """Runner: the websocket face: subprotocol, identity from the path, basic authentication, TLS."""
 
+import asyncio
 import hmac
 import ssl
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -19,9 +20,11 @@ from websockets.typing import Subprotocol
 from hil.csms import wire
 from hil.csms.bench_csms import BenchCsms
 from hil.csms.station_link import Connection
+from hil.csms.zoo.quirk import Refusal
 
 MAX_FRAME_BYTES = 4 * 1024 * 1024
 CLOSE_TIMEOUT_S = 2.0
+SILENCE_S = 600.0
 
 
 @dataclass(slots=True)
@@ -60,14 +63,22 @@ async def serve_websockets(
     """Serve while the context is open; gives the URL to which a station appends its identity."""
 
     async def handle(connection: ServerConnection) -> None:
-        version = wire.SUBPROTOCOLS[str(connection.subprotocol)]
+        version = wire.SUBPROTOCOLS.get(str(connection.subprotocol))
+        if version is None:  # a quirk's: nobody can talk on it
+            await connection.wait_closed()
+            return
         identity = identity_of(cast("Request", connection.request).path)
         await csms.accept(identity, version, cast("Connection", connection))
 
-    def check(connection: ServerConnection, request: Request) -> Response | None:
+    async def check(connection: ServerConnection, request: Request) -> Response | None:
+        refusal = csms.refusal()
+        if refusal is not None:
+            return await turn_away(connection, refusal)
         return _refusal(door, connection, request)
 
-    def select(_: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol:
+    def select(_: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+        if csms.quirk is not None and csms.quirk.subprotocol != "":
+            return None if csms.quirk.subprotocol is None else Subprotocol(csms.quirk.subprotocol)
         return _select(door, offered)
 
     async with serve(
@@ -81,10 +92,26 @@ async def serve_websockets(
         max_size=MAX_FRAME_BYTES,
         ping_interval=ping_interval_s,
         close_timeout=CLOSE_TIMEOUT_S,
+        open_timeout=SILENCE_S,
     ) as server:
         bound_port = next(iter(server.sockets)).getsockname()[1]
         shown_host = f"[{host}]" if ":" in host else host
         yield f"{'ws' if tls is None else 'wss'}://{shown_host}:{bound_port}"
+
+
+async def turn_away(connection: ServerConnection, refusal: Refusal) -> Response:
+    """Meet a handshake as a quirk wants it; one that never answers keeps the socket until the station gives up."""
+    if refusal.raw is None:
+        response = connection.respond(HTTPStatus(refusal.status), "the quirk of this back-end\n")
+        if refusal.location is not None:
+            response.headers["Location"] = refusal.location
+        return response
+    connection.transport.write(refusal.raw)
+    if not refusal.raw:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(connection.wait_closed(), SILENCE_S)
+    connection.transport.abort()
+    return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "")
 
 
 def identity_of(path: str) -> str:

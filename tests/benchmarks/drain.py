@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from agent.assembly import DATABASE_NAME
-from agent.clock import StationClock
 from agent.domain.facts import Fact, Sample, TransactionEnded, TransactionStarted, TransactionUpdated
 from agent.domain.vocabulary import ChargingState, IdToken, ReadingContext, StoppedReason, TriggerReason
 from agent.station.journal import Journal
+from agent.station.station_clock import StationClock
 from agent.store.database import Database
 from agent.store.errors import StoreError
 from hal.api import MeterReading, Quality

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from agent.clock import StationClock
 from agent.domain.charging_profile import (
     MAX_PROFILES,
     ChargingProfile,
@@ -19,6 +18,7 @@ from agent.domain.charging_profile import (
     RecurrencyKind,
 )
 from agent.station.charging_profiles import ChargingProfiles, Wiring
+from agent.station.station_clock import StationClock
 from agent.store.database import Database
 from tests.benchmarks.figures import Figure, median
 from tests.benchmarks.rig import Options

@@ -5,17 +5,18 @@ process over the same database file.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from agent.assembly import DATABASE_NAME, Agent, Surfaces
-from agent.clock import Instant
 from agent.config import load_config
 from agent.csms.connection import Connection, DialError
+from agent.domain.timekeeping import BACK_END_FIRST, NTP_FIRST, TimeSource
 from agent.hardware import build_hardware
+from agent.station.station_clock import StationClock
 from agent.station.surroundings import EvseTiming
 from agent.store.database import Database
 from agent.store.executors import InlineExecutor
@@ -36,22 +37,25 @@ FIRST_BOARD_PORT = 15_000
 START = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 
 
-class VirtualClock:
-    """The virtual loop's clock, with UTC that starts at `START` and can be taught."""
+class SystemClock:
+    """The computer's clock in virtual time: right from `START` on, unless it is set wrong."""
 
     def __init__(self) -> None:
-        self._offset = timedelta(0)
+        self.wrong_by = timedelta(0)
+        self.synchronised = False
+        """Whether NTP keeps it."""
 
-    def now(self) -> Instant:
-        now_s = asyncio.get_running_loop().time()
-        return Instant(now_s, START + timedelta(seconds=now_s) + self._offset)
+    def true_utc(self) -> datetime:
+        """What time it really is."""
+        return START + timedelta(seconds=asyncio.get_running_loop().time())
 
-    def learn_utc(self, utc: datetime) -> timedelta:
-        step = utc - self.now().utc
-        if abs(step) <= timedelta(seconds=2):
-            return timedelta(0)
-        self._offset += step
-        return step
+    def utc(self) -> datetime:
+        """What time it says."""
+        return self.true_utc() + self.wrong_by
+
+    def begin_in_1970(self) -> None:
+        """Set it as a computer does that has no battery."""
+        self.wrong_by = datetime(1970, 1, 1, tzinfo=UTC) - self.true_utc()
 
 
 @dataclass
@@ -63,17 +67,30 @@ class VirtualStation:
     csms: BenchCsms
     version: str
     timing: EvseTiming
-    clock: VirtualClock = field(default_factory=VirtualClock)
+    system: SystemClock = field(default_factory=SystemClock)
+    clock: StationClock = field(init=False)
+    """Of the running process, or of the last one."""
     reachable: bool = True
     agent: Agent | None = None
     restarts: int = 0
+    latency_s: float = 0.0
+    """Of the network, each way, from the next connection on."""
+    spoil: Callable[[MemoryConnection, MemoryConnection], None] = lambda _station, _csms: None
+    """What happens to the ends of the next connections: the station's, the back-end's."""
     _task: "asyncio.Task[None] | None" = None
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _connections: "list[tuple[MemoryConnection, asyncio.Task[None]]]" = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.clock = self._new_clock(NTP_FIRST)
+
+    def _new_clock(self, order: tuple[TimeSource, ...]) -> StationClock:
+        return StationClock(order=order, system=self.system.utc, synchronised=lambda: self.system.synchronised)
+
     async def start(self) -> Agent:
         """Start the agent over whatever the database holds."""
         config = load_config(self.directory / "agent.toml", bench=True)
+        self.clock = self._new_clock(BACK_END_FIRST if config.station.clock_source == "csms" else NTP_FIRST)
         hardware = build_hardware(config, lambda: self.clock.now().utc, self._line)
         database = Database(config.station.state_dir / DATABASE_NAME, InlineExecutor())
         config.station.state_dir.mkdir(exist_ok=True)
@@ -132,7 +149,8 @@ class VirtualStation:
     async def _dial(self, subprotocols: Sequence[str]) -> Connection:
         if not self.reachable:
             raise DialError("connection refused")
-        station_end, csms_end = memory_connection_pair()
+        station_end, csms_end = memory_connection_pair(self.latency_s)
+        self.spoil(station_end, csms_end)
         chosen = f"ocpp{self.version}"
         assert chosen in subprotocols
         station_end.subprotocol = chosen
@@ -164,14 +182,14 @@ async def virtual_station(
     """
     kind, _, profile = board.partition(":")
     model = board_model if board_model is not None else model_of(kind, profile or None)
-    clock = VirtualClock()
-    csms = BenchCsms(clock=lambda: clock.now().utc)
+    system = SystemClock()
+    csms = BenchCsms(clock=system.true_utc)
     async with virtual_bench(
         evses=evses, board_model=model, meter_model=MeterModel(meter_map), reader=reader, io=io
     ) as lines:
         plan = replace(_plan(directory, evses, meter_map, version, model), reader_driver=reader, has_io=io)
         _configure(plan, poll_interval_s, extra_meter_toml, extra_toml)
-        station = VirtualStation(directory, lines, csms, version, timing or EvseTiming(), clock=clock)
+        station = VirtualStation(directory, lines, csms, version, timing or EvseTiming(), system=system)
         await asyncio.sleep(5)  # the boards take 2.6 s to boot
         if started:
             await station.start()

@@ -49,7 +49,7 @@ OPEN = """
 import asyncio, sys
 from pathlib import Path
 from agent.assembly import Agent, Surfaces
-from agent.clock import StationClock
+from agent.station.station_clock import StationClock
 from agent.config import load_config
 from agent.hardware import build_hardware
 from agent.store.database import Database

@@ -76,7 +76,7 @@ async def test_a_session_runs_without_any_back_end_and_is_told_later(s: Story) -
     await s.plug_out()
 
 
-@story(started=False)
+@story(started=False, toml='[station]\nclock_source = "csms"\n')
 async def test_the_back_end_teaches_the_time(s: Story) -> None:
     await s.boot(current_time="2031-05-06T07:08:09Z")
     await s.start_agent()

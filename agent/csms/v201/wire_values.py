@@ -23,7 +23,10 @@ def read_timestamp(text: str) -> datetime:
         moment = datetime.fromisoformat(text.upper())
     except ValueError:
         raise RpcError(RpcErrorCode.FORMAT_VIOLATION, "not a date-time that can be used") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:  # the first or last day of the calendar: what some back-ends write for "never"
+        return moment.replace(tzinfo=UTC)
 
 
 def id_token(token: IdToken) -> Payload:

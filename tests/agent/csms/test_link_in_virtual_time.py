@@ -14,7 +14,7 @@ from agent.csms.settings import LinkTiming
 from hil.csms.memory_connection import MemoryConnection, memory_connection_pair
 from hil.virtual_time import run_virtual
 from tests.agent.csms.link_house import TOKEN, House, house, started
-from tests.fakes.scripted_csms import ScriptedCsms, accept
+from tests.fakes.scripted_csms import NOW, Json, ScriptedCsms, accept
 
 Delay = Callable[[str], float]
 
@@ -22,8 +22,9 @@ Delay = Callable[[str], float]
 class MemoryCsms:
     """Answers everything, each action after `delay` seconds; infinity is never."""
 
-    def __init__(self, delay: Delay) -> None:
+    def __init__(self, delay: Delay, answers: dict[str, Json]) -> None:
         self.delay = delay
+        self.answers = answers
         self.heard: list[tuple[float, str]] = []
         self.dialled_at: list[float] = []
         self.ends: list[MemoryConnection] = []
@@ -53,12 +54,16 @@ class MemoryCsms:
             return
         await asyncio.sleep(delay_s)
         with suppress(ConnectionClosed):
-            await end.send(json.dumps([3, message_id, accept(action)]))
+            await end.send(json.dumps([3, message_id, self.answers.get(action) or accept(action)]))
 
 
-def play(story: Callable[[House, MemoryCsms], Awaitable[None]], delay: Delay = lambda _action: 0.0) -> None:
+def play(
+    story: Callable[[House, MemoryCsms], Awaitable[None]],
+    delay: Delay = lambda _action: 0.0,
+    answers: dict[str, Json] | None = None,
+) -> None:
     async def main() -> None:
-        csms = MemoryCsms(delay)
+        csms = MemoryCsms(delay, answers or {})
         async with house(ScriptedCsms(), timing=LinkTiming(), dial=csms.dial) as home:
             await story(home, csms)
         for task in csms.tasks:
@@ -131,3 +136,14 @@ def test_a_back_end_that_closes_at_once_is_not_dialled_in_a_tight_loop() -> None
         assert gaps[-1] > gaps[0]
 
     play(story)
+
+
+def test_a_rest_of_years_is_shortened_to_a_day() -> None:
+    """OCPP 1.6, 4.2: the interval of a rejection is the least wait; a slip of the back-end is not to last for years."""
+
+    async def story(_home: House, csms: MemoryCsms) -> None:
+        await asyncio.sleep(86_400 + 60)
+        assert len(csms.times("BootNotification")) == 2
+
+    rejected = {"status": "Rejected", "currentTime": NOW, "interval": 2**31 - 1}
+    play(story, answers={"BootNotification": rejected})

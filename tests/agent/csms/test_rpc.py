@@ -91,3 +91,20 @@ def test_what_is_written_reads_back(payload: dict[str, Any]) -> None:
     payload = {key: value for key, value in payload.items() if key.isprintable()}
     assert rpc.parse(rpc.call_text("a", "R", payload)) == Call("a", "R", payload)
     assert rpc.parse(rpc.result_text("a", payload)) == CallResult("a", payload)
+
+
+@pytest.mark.parametrize(
+    "rest", ['"Reset",{"type":"Hard","type":"Soft"}]', '"Reset",{"a":NaN}]', '"Reset",{"a":' + "9" * 400 + "}]", '"Res']
+)
+def test_a_call_that_cannot_be_read_is_still_known_by_its_id(rest: str) -> None:
+    """OCPP-J 1.6, 4.2.3: FormationViolation answers the CALL, so its sender does not wait in vain."""
+    with pytest.raises(FrameError) as caught:
+        rpc.parse(f' [2, "an-id",{rest}')
+    assert (caught.value.message_id, caught.value.answerable) == ("an-id", True)
+
+
+@pytest.mark.parametrize("text", ['[3,"an-id",{"a":NaN}]', '[2,"an-id"', '[2,"an\\u0041-id",{', f'[2,"{"x" * 37}",{{'])
+def test_of_other_unreadable_frames_no_id_is_guessed(text: str) -> None:
+    with pytest.raises(FrameError) as caught:
+        rpc.parse(text)
+    assert caught.value.message_id is None

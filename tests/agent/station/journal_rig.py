@@ -5,9 +5,9 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from agent.clock import StationClock
 from agent.domain.facts import Fact, JournalRow
 from agent.station.journal import Journal
+from agent.station.station_clock import StationClock
 from agent.store.database import Database, Operation
 from agent.store.errors import StoreError
 from agent.store.executors import Executor, InlineExecutor
