@@ -1,4 +1,4 @@
-"""Says in words what is wrong with the chain of certificates that a back-end shows. (rule)
+"""Says in words what is wrong with the chain of certificates that a back-end shows (rule).
 
 It judges nothing: OpenSSL has refused the chain already. It names the link, the date and whose clock, or the name.
 """
@@ -123,7 +123,7 @@ def _missing_link(chain: list[x509.Certificate], roots: list[x509.Certificate], 
         return f"{kind} {_name(top.subject)} is not among the trusted roots ({trusted}); {describe(chain[0])}"
     also = "" if shown == len(chain) else ", and not all that it shows belongs to the chain"
     return (
-        f"the certificate above {_link(chain, len(chain) - 1)} is missing: that of {_name(top.issuer)}, which is neither "
+        f"the certificate above {_link(chain, len(chain) - 1)} is missing: {_name(top.issuer)} is neither "
         f"shown by the back-end (as an intermediate must be) nor among the trusted roots ({trusted}){also}; "
         f"{describe(chain[0])}"
     )

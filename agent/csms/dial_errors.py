@@ -34,7 +34,7 @@ _TLS_REASONS = {
     ),
     "TLSV1_ALERT_UNKNOWN_CA": "it does not know the authority that issued this station's certificate (unknown ca)",
     "SSLV3_ALERT_BAD_CERTIFICATE": "it refuses this station's certificate as damaged or unsuitable (bad certificate)",
-    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": "it refuses the kind of this station's certificate (unsupported certificate)",
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": "it takes no certificate of this kind from a station (unsupported)",
     "SSLV3_ALERT_CERTIFICATE_REVOKED": "it says that this station's certificate is revoked",
     "SSLV3_ALERT_CERTIFICATE_EXPIRED": "it says that this station's certificate has expired, by its own clock",
     "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "it refuses this station's certificate without saying why (certificate unknown)",

@@ -1,6 +1,6 @@
 """Looks at a back-end's TLS once more after a failure, with plain sockets, to learn what asyncio does not tell.
 
-Nothing is sent beside the handshake. Blocks: for a thread. (runner)
+Nothing is sent beside the handshake. Blocks: for a thread (runner).
 """
 
 import socket

@@ -21,8 +21,10 @@ from agent.csms.adapter import (
     RpcErrorCode,
     Send,
 )
+from agent.csms.security.station_security import StationSecurity
 from agent.csms.v16 import messages, statuses
 from agent.csms.v16.configuration_keys import VARIABLES, ConfigurationKeys
+from agent.csms.v16.handlers_certificates import CertificateHandlers
 from agent.csms.v16.handlers_configuration import ConfigurationHandlers
 from agent.csms.v16.handlers_local_list import LocalListHandlers
 from agent.csms.v16.handlers_reservation import ReservationHandlers
@@ -61,7 +63,9 @@ class V16Adapter:
         identity: ChargePointIdentity,
         sender: Send,
         journal: TransactionIds,
+        security: StationSecurity | None = None,
     ) -> None:
+        """`security`: absent, what needs it is not supported."""
         self._commands = commands
         self._model = commands.device_model
         self._clock = clock
@@ -75,6 +79,7 @@ class V16Adapter:
             **SmartChargingHandlers(commands, self._numbers).handlers(),
             **LocalListHandlers(commands).handlers(),
             **ReservationHandlers(commands).handlers(),
+            **({} if security is None else CertificateHandlers(security.roots).handlers()),
             **TriggerHandlers(commands, journal, sender, self.boot_request, self.station_status_requests).handlers(),
         }
 

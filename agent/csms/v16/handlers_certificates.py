@@ -1,0 +1,56 @@
+"""InstallCertificate, GetInstalledCertificateIds and DeleteCertificate.
+
+Source: "Improved security for OCPP 1.6-J", edition 3, sections 4 (use cases M03 to M05) and 5 (messages).
+"""
+
+from agent.csms.adapter import Handler, Payload, Reply
+from agent.csms.security.root_store import RootStore
+from agent.csms.security.vocabulary import CertificateHash, CertificateUse, DeleteStatus
+
+_USES = {
+    "CentralSystemRootCertificate": CertificateUse.CSMS_ROOT,
+    "ManufacturerRootCertificate": CertificateUse.MANUFACTURER_ROOT,
+}
+"""CertificateUseEnumType of 1.6 to that of 2.0.1."""
+
+
+class CertificateHandlers:
+    """What a back-end may do with installed roots."""
+
+    def __init__(self, roots: RootStore) -> None:
+        self._roots = roots
+
+    def handlers(self) -> dict[str, Handler]:
+        """Return action name to handler."""
+        return {
+            "InstallCertificate": self._install,
+            "GetInstalledCertificateIds": self._ids,
+            "DeleteCertificate": self._delete,
+        }
+
+    async def _install(self, payload: Payload) -> Reply:
+        status = await self._roots.install(_USES[payload["certificateType"]], payload["certificate"])
+        return Reply({"status": status.value})
+
+    def _ids(self, payload: Payload) -> Reply:
+        hashes = self._roots.installed(_USES[payload["certificateType"]])
+        if not hashes:
+            return Reply({"status": "NotFound"})
+        return Reply({"status": "Accepted", "certificateHashData": [_hash_data(each) for each in hashes]})
+
+    async def _delete(self, payload: Payload) -> Reply:
+        told = payload["certificateHashData"]
+        wanted = CertificateHash.spelled(
+            told["hashAlgorithm"], told["issuerNameHash"], told["issuerKeyHash"], told["serialNumber"]
+        )
+        status: DeleteStatus = await self._roots.delete(wanted)
+        return Reply({"status": status.value})
+
+
+def _hash_data(each: CertificateHash) -> Payload:
+    return {
+        "hashAlgorithm": each.algorithm.value,
+        "issuerNameHash": each.issuer_name_hash,
+        "issuerKeyHash": each.issuer_key_hash,
+        "serialNumber": each.serial_number,
+    }
