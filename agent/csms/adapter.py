@@ -7,7 +7,7 @@ Payloads are dicts only between the schema check and the adapter; nothing behind
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from agent.domain.delivery import TransactionAtCsms as TransactionAtCsms  # noqa: PLC0414 - part of this interface
 from agent.domain.facts import Fact, Sample
@@ -180,3 +180,11 @@ class Adapter(Protocol):
 
     def message_retry_interval_s(self) -> int:
         """Seconds before the next try; multiplied by the number of tries so far."""
+
+
+@runtime_checkable
+class SignsCertificates(Protocol):
+    """A version over which a back-end can be asked for a certificate of this station."""
+
+    def sign_certificate_request(self, csr: str) -> Outgoing:
+        """SignCertificate with this signing request, PEM."""

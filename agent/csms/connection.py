@@ -55,7 +55,7 @@ class Endpoint:
     url: str
     """Without the identity."""
     identity: str
-    password: str | None = None
+    password: str | bytes | None = None
     ca_file: Path | None = None
     client_certificate_file: Path | None = None
     client_key_file: Path | None = None
@@ -88,8 +88,8 @@ class Endpoint:
         """HTTP headers of the handshake: basic authentication where there is a password."""
         if self.password is None:
             return {}
-        pair = f"{self.identity}:{self.password}".encode()
-        return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+        password = self.password.encode() if isinstance(self.password, str) else self.password
+        return {"Authorization": f"Basic {base64.b64encode(self.identity.encode() + b':' + password).decode()}"}
 
     def __repr__(self) -> str:
         """Keep the password out of logs."""

@@ -96,7 +96,7 @@ class Outbox:
         self,
         journal: Journal,
         link: CsmsLink,
-        back_end_name: str,
+        back_end_name: Callable[[], str],
         deauthorize: Deauthorize,
         on_authorization: OnAuthorization,
     ) -> None:
@@ -228,11 +228,11 @@ class Outbox:
     def _is_foreign(self, delivery: _Delivery) -> bool:
         transaction_id = _transaction_id(delivery.row.fact)
         owner = None if transaction_id is None else self._journal.owner_of(transaction_id)
-        return owner is not None and owner != self._owner()
+        return owner is not None and _plain(owner) != _plain(self._owner())
 
     def _owner(self) -> str:
         adapter = self._link.adapter
-        return f"{self._back_end_name} {adapter.subprotocol if adapter else ''}"
+        return f"{self._back_end_name()} {adapter.subprotocol if adapter else ''}"
 
     def _take_late_answer(self, message_id: str, action: str, payload: Payload) -> None:
         delivery, adapter = self._current, self._link.adapter
@@ -250,3 +250,8 @@ class Outbox:
 
 def _transaction_id(fact: Fact) -> str | None:
     return None if isinstance(fact, StationFact) else fact.transaction_id
+
+
+def _plain(owner: str) -> str:
+    """The same back-end is the same over ws:// and wss://: its security profile may have been raised."""
+    return owner.partition("://")[2]

@@ -4,6 +4,7 @@ Fails closed: the chain is always verified. Only the check of the name may be le
 networks reach back-ends by address.
 """
 
+import hashlib
 import ssl
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def tls_context(material: TlsMaterial) -> ssl.SSLContext:
     context.set_ciphers(":".join(CIPHERS))
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION  # A00.FR.317: no TLS compression
     context.check_hostname = material.verify_name
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # an installed root may be signed by the one that it replaces
     for file in material.ca_files:
         context.load_verify_locations(file)
     if material.with_system or not material.ca_files:
@@ -51,3 +53,25 @@ def tls_context(material: TlsMaterial) -> ssl.SSLContext:
     if material.certificate_file is not None:
         context.load_cert_chain(material.certificate_file, material.key_file)
     return context
+
+
+def anchor_of(tls: ssl.SSLObject | None) -> str | None:
+    """SHA-256 of the root that a connection hangs on, hexadecimal; None: it uses no TLS; empty: it does not say.
+
+    Public from Python 3.13 on, until then behind a private name.
+    """
+    if tls is None:
+        return None
+    chain = getattr(tls, "get_verified_chain", None) or getattr(
+        getattr(tls, "_sslobj", None), "get_verified_chain", None
+    )
+    certificates = chain() if chain is not None else None
+    if not certificates:
+        return ""
+    root = certificates[-1]
+    der = root if isinstance(root, bytes) else root.public_bytes(_DER)
+    return hashlib.sha256(der).hexdigest()
+
+
+_DER = 2
+"""`_ssl.ENCODING_DER`."""

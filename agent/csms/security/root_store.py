@@ -32,12 +32,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+MAX_ROOTS = 20
+"""CertificateStoreMaxLength."""
+
 
 @dataclass(frozen=True, slots=True)
 class RootPolicy:
     """What the installer decided."""
 
-    max_roots: int = 20
+    max_roots: int = MAX_ROOTS
     check_additional: bool = False
     configured_file: Path | None = None
     """Roots that the configuration names; they are neither told nor removed."""

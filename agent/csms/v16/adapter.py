@@ -33,6 +33,7 @@ from agent.csms.v16.handlers_station import StationHandlers
 from agent.csms.v16.handlers_transactions import TransactionHandlers
 from agent.csms.v16.handlers_trigger import TriggerHandlers
 from agent.csms.v16.messages import ChargePointIdentity
+from agent.csms.v16.security_keys import security_keys
 from agent.csms.v16.transaction_ids import GivenNumbers, TransactionIds
 from agent.csms.v16.wire_values import read_id_tag_info, read_timestamp
 from agent.domain.delivery import TransactionAtCsms
@@ -74,13 +75,13 @@ class V16Adapter:
         self._numbers = GivenNumbers(journal)
         self._handlers: dict[str, Handler] = {
             **TransactionHandlers(commands, self._numbers).handlers(),
-            **ConfigurationHandlers(ConfigurationKeys(self._model, len(commands.evse_ids))).handlers(),
+            **ConfigurationHandlers(self._keys(security)).handlers(),
             **StationHandlers(commands).handlers(),
             **SmartChargingHandlers(commands, self._numbers).handlers(),
             **LocalListHandlers(commands).handlers(),
             **ReservationHandlers(commands).handlers(),
-            **({} if security is None else CertificateHandlers(security.roots).handlers()),
-            **TriggerHandlers(commands, journal, sender, self.boot_request, self.station_status_requests).handlers(),
+            **({} if security is None else CertificateHandlers(security).handlers()),
+            **self._triggers(journal, sender, security).handlers(),
         }
 
     # ------------------------------------------------------------------ the version
@@ -195,6 +196,10 @@ class V16Adapter:
             authorization=None if info is None else read_id_tag_info(info),
         )
 
+    def sign_certificate_request(self, csr: str) -> Outgoing:
+        """SignCertificate."""
+        return messages.sign_certificate(csr)
+
     def message_attempts(self) -> int:
         """Return TransactionMessageAttempts."""
         return self._integer("TransactionMessageAttempts")
@@ -204,6 +209,14 @@ class V16Adapter:
         return self._integer("TransactionMessageRetryInterval")
 
     # ------------------------------------------------------------------ private
+
+    def _keys(self, security: StationSecurity | None) -> ConfigurationKeys:
+        special = {} if security is None else security_keys(security.access)
+        return ConfigurationKeys(self._model, len(self._commands.evse_ids), special)
+
+    def _triggers(self, journal: TransactionIds, sender: Send, security: StationSecurity | None) -> TriggerHandlers:
+        sign = None if security is None else security.signing.begin
+        return TriggerHandlers(self._commands, journal, sender, self.boot_request, self.station_status_requests, sign)
 
     def _integer(self, key: str) -> int:
         return int(self._model.get(VARIABLES[key]).value)

@@ -1,10 +1,10 @@
-"""InstallCertificate, GetInstalledCertificateIds and DeleteCertificate.
+"""InstallCertificate, GetInstalledCertificateIds, DeleteCertificate and CertificateSigned.
 
-Source: "Improved security for OCPP 1.6-J", edition 3, sections 4 (use cases M03 to M05) and 5 (messages).
+Source: "Improved security for OCPP 1.6-J", edition 3: use cases A02, A03, M03 to M05 and the messages.
 """
 
 from agent.csms.adapter import Handler, Payload, Reply
-from agent.csms.security.root_store import RootStore
+from agent.csms.security.station_security import StationSecurity
 from agent.csms.security.vocabulary import CertificateHash, CertificateUse, DeleteStatus
 
 _USES = {
@@ -15,10 +15,11 @@ _USES = {
 
 
 class CertificateHandlers:
-    """What a back-end may do with installed roots."""
+    """What a back-end may do with installed roots and the station's own certificate."""
 
-    def __init__(self, roots: RootStore) -> None:
-        self._roots = roots
+    def __init__(self, security: StationSecurity) -> None:
+        self._security = security
+        self._roots = security.roots
 
     def handlers(self) -> dict[str, Handler]:
         """Return action name to handler."""
@@ -26,6 +27,7 @@ class CertificateHandlers:
             "InstallCertificate": self._install,
             "GetInstalledCertificateIds": self._ids,
             "DeleteCertificate": self._delete,
+            "CertificateSigned": self._signed,
         }
 
     async def _install(self, payload: Payload) -> Reply:
@@ -45,6 +47,14 @@ class CertificateHandlers:
         )
         status: DeleteStatus = await self._roots.delete(wanted)
         return Reply({"status": status.value})
+
+    async def _signed(self, payload: Payload) -> Reply:
+        if not await self._security.signing.take(payload["certificateChain"]):
+            return Reply({"status": "Rejected"})
+        return Reply({"status": "Accepted"}, self._try_now)
+
+    async def _try_now(self) -> None:
+        self._security.access.try_now()
 
 
 def _hash_data(each: CertificateHash) -> Payload:

@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from agent.csms.security.certificate_files import CertificateFiles
-from agent.csms.security.root_store import RootPolicy, RootStore
-from agent.csms.security.station_security import StationSecurity
-from tests.agent.csms.certificates import NOW, authority
+from agent.csms.connection import Endpoint
+from tests.agent.csms.certificates import authority
+from tests.agent.csms.plain_security import PlainSecurity, one_back_end
 from tests.agent.csms.v16.rig import Rig
 
 CSMS, MAKER = "CentralSystemRootCertificate", "ManufacturerRootCertificate"
@@ -16,8 +15,7 @@ CSMS, MAKER = "CentralSystemRootCertificate", "ManufacturerRootCertificate"
 
 @pytest.fixture
 def rig(tmp_path: Path) -> Rig:
-    files = CertificateFiles(tmp_path / "certificates")
-    return Rig(StationSecurity(RootStore(files, RootPolicy(), lambda: NOW)))
+    return Rig(PlainSecurity([one_back_end(Endpoint("ws://csms", "S-1"))], tmp_path).station)
 
 
 async def ids(rig: Rig, use: str) -> dict[str, Any]:
