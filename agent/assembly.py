@@ -21,6 +21,7 @@ from agent.csms.link_variables import ModelTiming
 from agent.csms.security.station_security import StationSecurity
 from agent.domain.availability import Availability
 from agent.domain.charging_session import ChargingSession
+from agent.domain.delivery import OwnedTransactions, owner_name
 from agent.domain.evse_memory import EvseMemory
 from agent.domain.session_context import SessionRules
 from agent.domain.session_machine import session_machine
@@ -266,7 +267,7 @@ class Agent:
                 clock=self._clock,
                 identity=identity16,
                 sender=self.client.send,
-                journal=self.journal,
+                journal=OwnedTransactions(self.journal, owner_name(self.security.access.owner, f"ocpp{version}")),
                 security=self.security,
             )
         from agent.csms.v201.adapter import V201Adapter  # noqa: PLC0415 - only the version in use

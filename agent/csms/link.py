@@ -58,8 +58,7 @@ class CsmsLink:
     ) -> None:
         """`ready`: returns once BootNotification may be sent."""
         self._versions = _Versions(adapters)
-        self._hurry = asyncio.Event()
-        self._taken = False
+        self._hurry, self._taken = asyncio.Event(), False
         self._dial = dial
         self._clock = clock
         self._timing = timing
@@ -72,8 +71,9 @@ class CsmsLink:
         self._accepted_by: Adapter | None = None
         self._dead: asyncio.Future[None] | None = None
         self._last_reason = ""
-        self.online = asyncio.Event()
-        """Set while connected and accepted."""
+        self.online, self.offline = asyncio.Event(), asyncio.Event()
+        """One is set: whether connected and accepted."""
+        self.offline.set()
         self.adapter: Adapter | None = None
         """Of the last version negotiated."""
         self.explanation = "not connected yet"
@@ -182,7 +182,11 @@ class CsmsLink:
         self._calls.use_wire(None)
         self._registration = None
         self._boot_status = None
+        self._go_offline()
+
+    def _go_offline(self) -> None:
         self.online.clear()
+        self.offline.set()
         self.on_offline()
 
     async def _register(self, adapter: Adapter) -> None:
@@ -221,12 +225,12 @@ class CsmsLink:
         self.explanation = f"connected, boot {status.value}"
         if status is BootStatus.ACCEPTED:
             self._accepted_by = self.adapter
+            self.offline.clear()
             self.online.set()
             return
         self._accepted_by = None
         if self.online.is_set():
-            self.online.clear()
-            self.on_offline()
+            self._go_offline()
 
     def _take_late_answer(self, _message_id: str, action: str, payload: Payload) -> None:
         if action == BOOT_ACTION and self._registration is not None and self._boot_status is None:

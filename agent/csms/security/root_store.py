@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from agent.csms.security.certificate_files import CertificateFiles
 from agent.csms.security.certificate_index import RootEntry, RootState
 from agent.csms.security.vocabulary import (
+    MAX_ROOTS,
     CertificateError,
     CertificateHash,
     CertificateUse,
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 logger = logging.getLogger(__name__)
-
-MAX_ROOTS = 20
-"""CertificateStoreMaxLength."""
 
 
 @dataclass(frozen=True, slots=True)

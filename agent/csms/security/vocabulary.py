@@ -8,6 +8,9 @@ from hal.value import dataclass
 RaiseSecurityEvent = Callable[[str, str], None]
 """Takes the type (OCPP 2.0.1 part 2, appendix 1) and technical information of at most 255 characters."""
 
+MAX_ROOTS = 20
+"""CertificateStoreMaxLength."""
+
 INVALID_STATION_CERTIFICATE = "InvalidChargingStationCertificate"
 INVALID_CSMS_CERTIFICATE = "InvalidCsmsCertificate"
 FAILED_TO_AUTHENTICATE = "FailedToAuthenticateAtCsms"

@@ -21,7 +21,7 @@ from agent.csms.adapter import (
     RpcErrorCode,
     Send,
 )
-from agent.csms.security.station_security import StationSecurity
+from agent.csms.security.commands import SecurityCommands
 from agent.csms.v16 import messages, statuses
 from agent.csms.v16.configuration_keys import VARIABLES, ConfigurationKeys
 from agent.csms.v16.handlers_certificates import CertificateHandlers
@@ -64,7 +64,7 @@ class V16Adapter:
         identity: ChargePointIdentity,
         sender: Send,
         journal: TransactionIds,
-        security: StationSecurity | None = None,
+        security: SecurityCommands | None = None,
     ) -> None:
         """`security`: absent, what needs it is not supported."""
         self._commands = commands
@@ -210,12 +210,12 @@ class V16Adapter:
 
     # ------------------------------------------------------------------ private
 
-    def _keys(self, security: StationSecurity | None) -> ConfigurationKeys:
-        special = {} if security is None else security_keys(security.access)
+    def _keys(self, security: SecurityCommands | None) -> ConfigurationKeys:
+        special = {} if security is None else security_keys(security)
         return ConfigurationKeys(self._model, len(self._commands.evse_ids), special)
 
-    def _triggers(self, journal: TransactionIds, sender: Send, security: StationSecurity | None) -> TriggerHandlers:
-        sign = None if security is None else security.signing.begin
+    def _triggers(self, journal: TransactionIds, sender: Send, security: SecurityCommands | None) -> TriggerHandlers:
+        sign = None if security is None else security.request_certificate
         return TriggerHandlers(self._commands, journal, sender, self.boot_request, self.station_status_requests, sign)
 
     def _integer(self, key: str) -> int:

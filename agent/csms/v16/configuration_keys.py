@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from types import MappingProxyType
 
-from agent.csms.security.root_store import MAX_ROOTS
+from agent.csms.security.vocabulary import MAX_ROOTS
 from agent.csms.v16.security_keys import SpecialKey
 from agent.domain import local_list
 from agent.domain.charging_profile import MAX_PERIODS, MAX_PROFILES, MAX_STACK_LEVEL

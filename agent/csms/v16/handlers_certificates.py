@@ -4,7 +4,7 @@ Source: "Improved security for OCPP 1.6-J", edition 3: use cases A02, A03, M03 t
 """
 
 from agent.csms.adapter import Handler, Payload, Reply
-from agent.csms.security.station_security import StationSecurity
+from agent.csms.security.commands import SecurityCommands
 from agent.csms.security.vocabulary import CertificateHash, CertificateUse, DeleteStatus
 
 _USES = {
@@ -17,9 +17,8 @@ _USES = {
 class CertificateHandlers:
     """What a back-end may do with installed roots and the station's own certificate."""
 
-    def __init__(self, security: StationSecurity) -> None:
+    def __init__(self, security: SecurityCommands) -> None:
         self._security = security
-        self._roots = security.roots
 
     def handlers(self) -> dict[str, Handler]:
         """Return action name to handler."""
@@ -31,11 +30,11 @@ class CertificateHandlers:
         }
 
     async def _install(self, payload: Payload) -> Reply:
-        status = await self._roots.install(_USES[payload["certificateType"]], payload["certificate"])
+        status = await self._security.install_root(_USES[payload["certificateType"]], payload["certificate"])
         return Reply({"status": status.value})
 
     def _ids(self, payload: Payload) -> Reply:
-        hashes = self._roots.installed(_USES[payload["certificateType"]])
+        hashes = self._security.installed_roots(_USES[payload["certificateType"]])
         if not hashes:
             return Reply({"status": "NotFound"})
         return Reply({"status": "Accepted", "certificateHashData": [_hash_data(each) for each in hashes]})
@@ -45,16 +44,16 @@ class CertificateHandlers:
         wanted = CertificateHash.spelled(
             told["hashAlgorithm"], told["issuerNameHash"], told["issuerKeyHash"], told["serialNumber"]
         )
-        status: DeleteStatus = await self._roots.delete(wanted)
+        status: DeleteStatus = await self._security.delete_root(wanted)
         return Reply({"status": status.value})
 
     async def _signed(self, payload: Payload) -> Reply:
-        if not await self._security.signing.take(payload["certificateChain"]):
+        if not await self._security.take_signed(payload["certificateChain"]):
             return Reply({"status": "Rejected"})
         return Reply({"status": "Accepted"}, self._try_now)
 
     async def _try_now(self) -> None:
-        self._security.access.try_now()
+        self._security.try_now()
 
 
 def _hash_data(each: CertificateHash) -> Payload:

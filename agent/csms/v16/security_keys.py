@@ -6,7 +6,7 @@ Source: "Improved security for OCPP 1.6-J", edition 3: use cases A01 and A05, an
 import re
 from collections.abc import Awaitable, Callable
 
-from agent.csms.security.access import Access
+from agent.csms.security.commands import SecurityCommands
 from hal.value import dataclass
 
 _PROFILE = re.compile(r"[0-3]")
@@ -24,15 +24,15 @@ class SpecialKey:
     """What is done once the answer to an accepted change is on the wire."""
 
 
-def security_keys(access: Access) -> dict[str, SpecialKey]:
-    """The keys, as far as `access` stands behind them."""
+def security_keys(security: SecurityCommands) -> dict[str, SpecialKey]:
+    """The keys, with `security` behind them."""
 
     async def change_profile(value: str) -> str | None:
         if _PROFILE.fullmatch(value.strip()) is None:
             return "it is none of 0, 1, 2 and 3"
-        return await access.change_security_profile(int(value))
+        return await security.change_security_profile(int(value))
 
     return {
-        "AuthorizationKey": SpecialKey(lambda: None, access.change_authorization_key, access.try_now),
-        "SecurityProfile": SpecialKey(lambda: str(access.security_profile), change_profile, access.try_now),
+        "AuthorizationKey": SpecialKey(lambda: None, security.change_authorization_key, security.try_now),
+        "SecurityProfile": SpecialKey(lambda: str(security.security_profile), change_profile, security.try_now),
     }

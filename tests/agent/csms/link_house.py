@@ -53,6 +53,8 @@ class MemoryJournal:
     rows: list[JournalRow] = field(default_factory=list)
     acknowledged: list[int] = field(default_factory=list)
     parked: list[tuple[int, str]] = field(default_factory=list)
+    set_aside: dict[str, list[JournalRow]] = field(default_factory=dict)
+    """Rows by the owner for whom they wait."""
     ids: dict[str, TransactionAtCsms] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -88,6 +90,16 @@ class MemoryJournal:
     def park(self, row: JournalRow, reason: str) -> None:
         self.parked.append((row.row_id, reason))
         self._settle()
+
+    def park_for(self, row: JournalRow, owner: str) -> None:
+        self.set_aside.setdefault(owner, []).append(row)
+        self._settle()
+
+    async def release(self, owner: str) -> int:
+        rows = self.set_aside.pop(owner, [])
+        self.rows[:] = sorted([*rows, *self.rows], key=lambda row: row.row_id)
+        self.changed.set()
+        return len(rows)
 
     def claim(self, transaction_id: str, owner: str) -> None:
         self.owners[transaction_id] = owner

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from agent.csms.adapter import Send
-from agent.csms.security.station_security import StationSecurity
+from agent.csms.security.commands import SecurityCommands
 from agent.csms.v16.adapter import V16Adapter
 from agent.csms.v16.messages import ChargePointIdentity
 from agent.domain.delivery import TransactionAtCsms
@@ -33,7 +33,7 @@ class KnownTransactions:
 class Rig(AdapterRig[V16Adapter]):
     """`known` holds the transactions that the back-end has given an id."""
 
-    def __init__(self, security: StationSecurity | None = None) -> None:
+    def __init__(self, security: SecurityCommands | None = None) -> None:
         self.known = KnownTransactions()
         self._security = security
         super().__init__(OFFICIAL, self._make)
