@@ -14,22 +14,22 @@ from agent.clock import boot_id
 from agent.config import AgentConfig, EvseConfig
 from agent.csms.adapter import Adapter
 from agent.csms.client import CsmsClient
-from agent.csms.configured import endpoint_of, timing_of
-from agent.csms.connection import Dialler, WebsocketDialler
+from agent.csms.configured import security_of, timing_of
+from agent.csms.connection import Dialler, Endpoint, WebsocketDialler
 from agent.csms.frame_log import FrameLog, FrameSink, NoFrameLog
 from agent.csms.link_variables import ModelTiming
+from agent.csms.security.station_security import StationSecurity
 from agent.domain.availability import Availability
 from agent.domain.charging_session import ChargingSession
-from agent.domain.contactor_care import ContactorTimes
+from agent.domain.delivery import OwnedTransactions, owner_name
 from agent.domain.evse_memory import EvseMemory
-from agent.domain.meter_supervision import SupervisionLimits
 from agent.domain.session_context import SessionRules
 from agent.domain.session_machine import session_machine
 from agent.domain.signed_transaction import SigningTerms
-from agent.domain.temperature_derating import DeratingSteps
 from agent.domain.transaction import TransactionState
 from agent.domain.variable import VariableKey
 from agent.domain.vocabulary import IdToken, IdTokenType, StoppedReason, TriggerReason
+from agent.guarding import guard_settings
 from agent.hardware import EvseHardware, Hardware, ReaderHardware
 from agent.presets import build_device_model
 from agent.station.authorizer import Authorizer
@@ -37,7 +37,7 @@ from agent.station.charging_profiles import ChargingProfiles, Wiring
 from agent.station.charging_station import ChargingStation
 from agent.station.event_ids import EventIds
 from agent.station.evse import Evse
-from agent.station.guard import Guard, GuardSettings
+from agent.station.guard import Guard
 from agent.station.journal import Journal
 from agent.station.metering import Metering
 from agent.station.reservation_desk import ReservationDesk
@@ -96,6 +96,7 @@ class Agent:
         )
         self.station: ChargingStation
         self.client: CsmsClient
+        self.security: StationSecurity
         self._boot_reason = boot_history.POWER_UP
         self._boards_steered = asyncio.Event()
         self._memories: dict[int, EvseMemory] = {}
@@ -132,17 +133,16 @@ class Agent:
 
     def _build(self, operative: Availability, authorizer: Authorizer, reservations: ReservationDesk) -> None:
         config = self._config
-        endpoint = endpoint_of(config.csms)
+        self.security = self._security()
         base_timing = timing_of(config.csms, learn_utc=config.station.clock_source != "system")
         self.client = CsmsClient(
-            endpoint,
+            self.security,
             {version: partial(self._adapter, version) for version in config.csms.ocpp_versions},
             self.journal,
             self._clock,
             deauthorize=self._deauthorize,
             on_authorization=authorizer.learn,
             timing=ModelTiming(self.device_model, base_timing),
-            dial=self._surfaces.dial or WebsocketDialler(endpoint, ping_interval_s=self._ping_interval_s),
             frames=self._frames,
             ready=self._boards_steered.wait,
             dated=self._clock.dated,
@@ -163,6 +163,25 @@ class Agent:
         self.station.add(
             [self._evse(evse_id, hardware, machine, operative) for evse_id, hardware in self._hardware.evses.items()]
         )
+
+    def _security(self) -> StationSecurity:
+        def dial(endpoint: Endpoint) -> Dialler:
+            return self._surfaces.dial or WebsocketDialler(endpoint, ping_interval_s=self._ping_interval_s)
+
+        security = security_of(
+            self._config,
+            self.device_model,
+            lambda: self._clock.now().utc,
+            dial=dial,
+            send_signing_request=self._send_signing_request,
+            raise_security_event=_log_security_event,
+        )
+        security.open()
+        security.access.is_idle = lambda: not self.station.open_transactions() and not self.journal.has_queued()
+        return security
+
+    async def _send_signing_request(self, csr: str) -> None:
+        await self.client.send_signing_request(csr)
 
     def _wiring(self) -> dict[int, Wiring]:
         evses = {evse.id: evse for evse in self._config.evse}
@@ -253,7 +272,12 @@ class Agent:
                 station.vendor, station.model, station.serial_number or "", station.firmware_version
             )
             return V16Adapter(
-                self.station, clock=self._clock, identity=identity16, sender=self.client.send, journal=self.journal
+                self.station,
+                clock=self._clock,
+                identity=identity16,
+                sender=self.client.send,
+                journal=OwnedTransactions(self.journal, owner_name(self.security.access.owner, f"ocpp{version}")),
+                security=self.security,
             )
         from agent.csms.v201.adapter import V201Adapter  # noqa: PLC0415 - only the version in use
         from agent.csms.v201.messages import BootReason, StationIdentity  # noqa: PLC0415
@@ -344,32 +368,6 @@ class Agent:
         )
 
 
-def guard_settings(evse: EvseConfig) -> GuardSettings:
-    """Return what is configured of an EVSE's supervision."""
-    seen = evse.supervision
-    return GuardSettings(
-        phases=evse.phases,
-        supervision=SupervisionLimits(
-            over_current_factor=seen.over_current_factor,
-            over_current_margin_a=seen.over_current_margin_a,
-            over_current_s=seen.over_current_s,
-            over_current_grace_s=seen.over_current_grace_s,
-            under_voltage_v=seen.under_voltage_v,
-            over_voltage_v=seen.over_voltage_v,
-            voltage_hysteresis_v=seen.voltage_hysteresis_v,
-            voltage_s=seen.voltage_s,
-            unexpected_current_a=seen.unexpected_current_a,
-            unexpected_current_s=seen.unexpected_current_s,
-        ),
-        temperature=DeratingSteps(
-            steps=tuple(zip(evse.temperature.steps_c, evse.temperature.fractions, strict=True)),
-            recover_c=evse.temperature.recover_c,
-            sensor_fallback_a=evse.temperature.sensor_fallback_a,
-        ),
-        contactor=ContactorTimes(evse.contactor.min_off_s, evse.contactor.min_on_s),
-    )
-
-
 def _offset_s(clock: StationClock) -> float:
     """How far the station's UTC is ahead of the system's, s."""
     return (clock.now().utc - datetime.now(UTC)).total_seconds()
@@ -383,6 +381,10 @@ def _power_w(session: ChargingSession) -> str:
 
 def _set_connection_timeout(session: ChargingSession, text: str) -> None:
     session.rules = replace(session.rules, connection_timeout_s=float(text))
+
+
+def _log_security_event(type_: str, tech_info: str) -> None:
+    logger.warning("security event type=%s info=%s", type_, tech_info)
 
 
 def _log_failure(error: StoreError) -> None:

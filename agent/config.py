@@ -16,6 +16,7 @@ from agent.config_tables import (
     AgentConfig,
     AuthorizationConfig,
     BoardConfig,
+    ConnectionProfileConfig,
     CsmsConfig,
     EvseConfig,
     FirmwareConfig,
@@ -31,6 +32,7 @@ __all__ = [
     "AuthorizationConfig",
     "BoardConfig",
     "ConfigError",
+    "ConnectionProfileConfig",
     "CsmsConfig",
     "EvseConfig",
     "FirmwareConfig",
@@ -47,14 +49,13 @@ __all__ = [
 
 _NOT_BUILT: dict[KeyPath, str] = {
     ("service",): "no [service]: the local service is not built",
-    ("csms", "connection_profiles"): "no connection profiles: several back-ends are not built",
-    ("csms", "certificates_dir"): "no certificate directory: certificate management is not built",
 }
 _NOT_BUILT_OF_EVSE = {
     "power_module": "no power module: DC charging needs high-level communication with the EV, which is not built",
 }
 _STATE_DIR: KeyPath = ("station", "state_dir")
 T = TypeVar("T")
+AccessT = TypeVar("AccessT", CsmsConfig, ConnectionProfileConfig)
 
 
 def load_config(path: Path, *, bench: bool = False) -> AgentConfig:
@@ -72,7 +73,11 @@ def load_config(path: Path, *, bench: bool = False) -> AgentConfig:
     _default_phases(tree)
     config = reader.table(AgentConfig, tree.values, (), bench=bench, sources=tree)
     check(config)
-    return replace(config, csms=_with_password(config))
+    profiles = tuple(
+        _with_password(config, profile, ("csms", "connection_profiles", index))
+        for index, profile in enumerate(config.csms.connection_profiles)
+    )
+    return replace(config, csms=replace(_with_password(config, config.csms, ("csms",)), connection_profiles=profiles))
 
 
 def config_json_schema() -> Schema:
@@ -185,11 +190,11 @@ def _default_phases(tree: ConfigTree) -> None:
         _table_or_empty(entry).setdefault("phases", phases)
 
 
-def _with_password(config: AgentConfig) -> CsmsConfig:
-    file = config.csms.password_file
+def _with_password(config: AgentConfig, table: AccessT, where: KeyPath) -> AccessT:
+    file = table.password_file
     if file is None:
-        return config.csms
-    path = ("csms", "password_file")
+        return table
+    path = (*where, "password_file")
     try:
         password = Text(64, "a file with one line: a password").read(file.read_text(encoding="utf-8").strip("\r\n"))
     except UnicodeDecodeError:
@@ -198,4 +203,4 @@ def _with_password(config: AgentConfig) -> CsmsConfig:
         raise config.sources.error(path, key_text(path), f"a readable file ({error.strerror})") from error
     except ValueError as error:
         raise config.sources.error(path, key_text(path), str(error)) from None
-    return replace(config.csms, password=str(password))
+    return replace(table, password=str(password))

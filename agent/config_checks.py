@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
-from urllib.parse import urlsplit
 
 import hal
+from agent.config_access import check_access
 from agent.config_can import check_board_line
 from agent.config_cards import check_cards
 from agent.config_errors import KeyPath, key_text
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 _VENDOR_LENGTH_16 = 20  # OCPP 1.6 BootNotification.req: chargePointVendor CiString20Type
 _SIGNING_MAPS = ("iskra_wm3m4c",)
 _METER_MAPS = Path(hal.__file__).with_name("meters")
-_BASIC_AUTHENTICATION = (1, 2)
-_TLS = (2, 3)
-_MUTUAL_TLS = 3
 _BYTE = r"(?:\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])"
 _VERSION = re.compile(rf"{_BYTE}\.{_BYTE}\.{_BYTE}")
 _BOARD_KEYS = {
@@ -70,50 +67,6 @@ def _check_time_zone(config: AgentConfig, refuse: _Refuse) -> None:
         ZoneInfo(config.station.time_zone)
     except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError; odd names raise the others
         refuse(("station", "time_zone"), "an IANA time zone known to this system, such as 'Europe/Berlin'")
-
-
-def _check_url(config: AgentConfig, refuse: _Refuse) -> None:
-    path = ("csms", "url")
-    try:
-        parts = urlsplit(config.csms.url)
-        port_is_valid = parts.port != 0
-    except ValueError:
-        refuse(path, "a valid ws:// or wss:// URL")
-    if parts.scheme not in {"ws", "wss"} or not parts.hostname or not port_is_valid:
-        refuse(path, "a ws:// or wss:// URL with a host")
-    if parts.username is not None or parts.password is not None:
-        refuse(path, "a URL without credentials; use csms.password or csms.password_file")
-    if parts.query or parts.fragment:
-        refuse(path, "a URL without query and fragment, since the identity is appended to it")
-
-
-def _check_security_profile(config: AgentConfig, refuse: _Refuse) -> None:
-    csms = config.csms
-    path = ("csms", "security_profile")
-    if csms.security_profile == 0 and csms.ocpp_versions != ("1.6",):
-        refuse(path, "1, 2 or 3, because profile 0 (no authentication) is only for OCPP 1.6 alone")
-    uses_tls = csms.url.lower().startswith("wss:")
-    if csms.security_profile in _TLS and not uses_tls:
-        refuse(("csms", "url"), f"a wss:// URL, because security_profile is {csms.security_profile}")
-    if csms.security_profile not in _TLS and uses_tls:
-        refuse(path, "2 or 3, because the URL is wss://")
-    has_certificate = csms.client_certificate_file is not None
-    if has_certificate != (csms.client_key_file is not None):
-        refuse(path[:1], "client_certificate_file and client_key_file together or neither")
-    if has_certificate != (csms.security_profile == _MUTUAL_TLS):
-        refuse(path, "3 exactly when client_certificate_file and client_key_file are given")
-
-
-def _check_password(config: AgentConfig, refuse: _Refuse) -> None:
-    csms = config.csms
-    given = [key for key in ("password", "password_file") if getattr(csms, key) is not None]
-    needed = csms.security_profile in _BASIC_AUTHENTICATION
-    if len(given) > 1:
-        refuse(("csms", "password_file"), "password or password_file, not both")
-    if needed and not given:
-        refuse(("csms", "password"), f"password or password_file, because security_profile is {csms.security_profile}")
-    if given and not needed:
-        refuse(("csms", given[0]), f"no password, because security_profile is {csms.security_profile}")
 
 
 def _check_reconnect(config: AgentConfig, refuse: _Refuse) -> None:
@@ -289,9 +242,7 @@ def _check_temperature(config: AgentConfig, refuse: _Refuse) -> None:
 _RULES: tuple[Callable[[AgentConfig, _Refuse], None], ...] = (
     _check_vendor,
     _check_time_zone,
-    _check_url,
-    _check_security_profile,
-    _check_password,
+    check_access,
     _check_reconnect,
     _check_free_vend,
     _check_firmware,

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
+from agent.config_csms import ConnectionProfileConfig as ConnectionProfileConfig  # noqa: PLC0414 - one of the tables
 from agent.config_errors import Origin
 from agent.config_files import ConfigTree
 from agent.config_guard import ContactorConfig, SupervisionConfig, TemperatureConfig
@@ -84,6 +85,40 @@ class CsmsConfig:
         Number(0, _DAY_S, "s"), "wait after a failed attempt, times its number", default=60.0
     )
     frame_log: bool = _flag("log every OCPP frame, secrets masked", default=True)
+    secure_url: str | None = setting(
+        Text(512, "a wss:// URL"),
+        "dialled once the back-end has raised the profile to 2 or 3; absent: url with wss://",
+        default=None,
+    )
+    certificates_dir: Path | None = setting(
+        FilePath(), "directory of installed certificates; absent: certificates in state_dir", default=None
+    )
+    station_key: str = setting(
+        Choice("ecdsa", "rsa"), "key made for this station's certificate: P-256, or RSA of 2048 bits", default="ecdsa"
+    )
+    renew_certificate_days: int = setting(
+        Number(1, 365, "days", whole=True), "a new certificate is asked for so long before the end, days", default=30
+    )
+    authorization_key: str = setting(
+        Choice("hex", "any"), "what an AuthorizationKey may be: hexadecimal, or also plain text", default="hex"
+    )
+    security_attempts: int = setting(
+        Number(1, 100, whole=True), "tries with new security settings before the former ones", default=3
+    )
+    connect_attempts: int = setting(
+        Number(1, 100, whole=True), "tries before the next back-end of connection_profiles", default=3
+    )
+    return_after_s: float = setting(
+        Number(1, 30 * _DAY_S, "s"),
+        "at a back-end of lower priority, time between tries of the higher ones",
+        default=300.0,
+    )
+    switch_wait_s: float = setting(
+        Number(0, 30 * _DAY_S, "s"), "how long going back to it waits for open transactions", default=3600.0
+    )
+    connection_profiles: tuple[ConnectionProfileConfig, ...] = table(
+        ConnectionProfileConfig, "further back-ends, by priority", default=()
+    )
 
     @property
     def endpoint(self) -> str:

@@ -7,7 +7,7 @@ Payloads are dicts only between the schema check and the adapter; nothing behind
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from agent.domain.delivery import TransactionAtCsms as TransactionAtCsms  # noqa: PLC0414 - part of this interface
 from agent.domain.facts import Fact, Sample
@@ -194,3 +194,11 @@ class Dated(Protocol):
 def as_stamped(value: _T, /) -> _T:
     """Return the value: the clock was always right."""
     return value
+
+
+@runtime_checkable
+class SignsCertificates(Protocol):
+    """A version over which a back-end can be asked for a certificate of this station."""
+
+    def sign_certificate_request(self, csr: str) -> Outgoing:
+        """SignCertificate with this signing request, PEM."""

@@ -1,26 +1,28 @@
 """The link's settings out of the agent's configuration."""
 
-from agent.config import CsmsConfig
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from agent.config import AgentConfig, ConnectionProfileConfig, CsmsConfig
 from agent.csms.back_off import BackOffRange
-from agent.csms.connection import Endpoint
+from agent.csms.connection import Dialler, Endpoint
+from agent.csms.protocol_rules import subprotocol_of
+from agent.csms.security.access import Access, AccessPolicy
+from agent.csms.security.back_end_plan import BackEndPlan
+from agent.csms.security.certificate_files import CertificateFiles
+from agent.csms.security.certificate_signing import CertificateSigning, SendRequest, SigningPolicy
+from agent.csms.security.dial_plan import Attempts
+from agent.csms.security.own_certificate import OwnCertificate
+from agent.csms.security.root_store import RootPolicy, RootStore
+from agent.csms.security.station_security import StationSecurity
+from agent.csms.security.vocabulary import CertificateUse, RaiseSecurityEvent
 from agent.csms.settings import LinkTiming
+from agent.domain.device_model import DeviceModel, VariableKey
 
-
-def endpoint_of(config: CsmsConfig) -> Endpoint:
-    """Where and as whom to connect. Raises: OSError if the password file cannot be read."""
-    password = config.password
-    if config.password_file is not None:
-        password = config.password_file.read_text("utf-8").rstrip("\r\n")
-    return Endpoint(
-        url=config.url,
-        identity=config.identity,
-        password=password,
-        ca_file=config.ca_file,
-        client_certificate_file=config.client_certificate_file,
-        client_key_file=config.client_key_file,
-        verify_common_name=config.verify_csms_common_name,
-        ping_interval_s=config.ping_interval_s,
-    )
+MAIN = "main"
+"""Name of the back-end that [csms] itself describes: the first in priority."""
+_CHECK = ("SecurityCtrlr", "AdditionalRootCertificateCheck")
 
 
 def timing_of(config: CsmsConfig, *, learn_utc: bool) -> LinkTiming:
@@ -31,3 +33,78 @@ def timing_of(config: CsmsConfig, *, learn_utc: bool) -> LinkTiming:
         reconnect=BackOffRange(config.reconnect_min_s, config.reconnect_max_s, config.reconnect_random_s),
         learn_utc=learn_utc,
     )
+
+
+def back_ends_of(config: CsmsConfig) -> list[BackEndPlan]:
+    """Every configured back-end, by priority."""
+    further = [_plan(config, profile, profile.name) for profile in config.connection_profiles]
+    return [_plan(config, config, MAIN), *further]
+
+
+def security_of(
+    config: AgentConfig,
+    model: DeviceModel,
+    now: Callable[[], datetime],
+    *,
+    dial: Callable[[Endpoint], Dialler],
+    send_signing_request: SendRequest,
+    raise_security_event: RaiseSecurityEvent,
+) -> StationSecurity:
+    """Build it; nothing is read yet."""
+    csms = config.csms
+    files = CertificateFiles(csms.certificates_dir or config.station.state_dir / "certificates")
+    check_additional = model.boolean(*_CHECK)
+    roots = RootStore(files, RootPolicy(check_additional=check_additional, configured_file=csms.ca_file), now)
+    own = OwnCertificate(files, config.station.serial_number or csms.identity, now, key_kind=csms.station_key)
+    access = Access(
+        back_ends_of(csms),
+        config.station.state_dir / "access",
+        dial,
+        own=own,
+        roots=roots,
+        raise_security_event=raise_security_event,
+        policy=_access_policy(csms, only_installed_roots=check_additional),
+    )
+    model.provide(VariableKey("SecurityCtrlr", "SecurityProfile"), lambda: str(access.security_profile))
+    signing = CertificateSigning(
+        own,
+        model,
+        send=send_signing_request,
+        now=now,
+        root_files=lambda: _root_files(csms, roots),
+        raise_security_event=raise_security_event,
+        policy=SigningPolicy(timedelta(days=csms.renew_certificate_days)),
+        uses_certificate=lambda: access.uses_certificate,
+    )
+    return StationSecurity(files, roots, access, signing)
+
+
+def _access_policy(csms: CsmsConfig, *, only_installed_roots: bool) -> AccessPolicy:
+    return AccessPolicy(
+        attempts=Attempts(csms.security_attempts, csms.connect_attempts),
+        return_after_s=csms.return_after_s,
+        switch_wait_s=csms.switch_wait_s,
+        hex_key_alone=csms.authorization_key == "hex",
+        only_installed_roots=only_installed_roots,
+    )
+
+
+def _root_files(csms: CsmsConfig, roots: RootStore) -> tuple[Path, ...]:
+    configured = (csms.ca_file,) if csms.ca_file is not None else ()
+    return (*configured, *roots.files(CertificateUse.CSMS_ROOT))
+
+
+def _plan(csms: CsmsConfig, table: CsmsConfig | ConnectionProfileConfig, name: str) -> BackEndPlan:
+    endpoint = Endpoint(
+        url=table.url,
+        identity=table.identity or csms.identity,
+        password=table.password,
+        ca_file=table.ca_file,
+        client_certificate_file=table.client_certificate_file,
+        client_key_file=table.client_key_file,
+        verify_common_name=table.verify_csms_common_name,
+        ping_interval_s=csms.ping_interval_s,
+    )
+    versions = table.ocpp_versions or csms.ocpp_versions
+    subprotocols = tuple(subprotocol_of(version) for version in versions)
+    return BackEndPlan(name, endpoint, table.security_profile, subprotocols, table.secure_url)

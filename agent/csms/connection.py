@@ -14,7 +14,7 @@ from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 from agent.csms.rpc import MAX_FRAME_CHARS
-from agent.csms.tls import tls_context
+from agent.csms.tls import TlsMaterial, tls_context
 from hal.value import dataclass
 
 DIAL_TIMEOUT_S = 30.0
@@ -55,13 +55,29 @@ class Endpoint:
     url: str
     """Without the identity."""
     identity: str
-    password: str | None = None
+    password: str | bytes | None = None
     ca_file: Path | None = None
     client_certificate_file: Path | None = None
     client_key_file: Path | None = None
     verify_common_name: bool = True
+    root_files: tuple[Path, ...] = ()
+    """PEM roots that are trusted beside `ca_file`, or beside the system's where there is none."""
+    only_root_files: bool = False
+    """Nobody else is trusted."""
     ping_interval_s: float = 30.0
     """0: no pings of ours; the back-end's are always answered."""
+
+    @property
+    def tls(self) -> TlsMaterial:
+        """Files that a connection over TLS is made with."""
+        configured = (self.ca_file,) if self.ca_file is not None and not self.only_root_files else ()
+        return TlsMaterial(
+            ca_files=(*configured, *self.root_files),
+            with_system=self.ca_file is None and not self.only_root_files,
+            certificate_file=self.client_certificate_file,
+            key_file=self.client_key_file,
+            verify_name=self.verify_common_name,
+        )
 
     @property
     def full_url(self) -> str:
@@ -72,8 +88,8 @@ class Endpoint:
         """HTTP headers of the handshake: basic authentication where there is a password."""
         if self.password is None:
             return {}
-        pair = f"{self.identity}:{self.password}".encode()
-        return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+        password = self.password.encode() if isinstance(self.password, str) else self.password
+        return {"Authorization": f"Basic {base64.b64encode(self.identity.encode() + b':' + password).decode()}"}
 
     def __repr__(self) -> str:
         """Keep the password out of logs."""
@@ -133,13 +149,7 @@ class WebsocketDialler:
         """Read anew for each connection, in a thread: certificates change, and the system's authorities are many."""
         if urlsplit(self._endpoint.url).scheme != "wss":
             return None
-        return await asyncio.to_thread(
-            tls_context,
-            self._endpoint.ca_file,
-            self._endpoint.client_certificate_file,
-            self._endpoint.client_key_file,
-            verify_name=self._endpoint.verify_common_name,
-        )
+        return await asyncio.to_thread(tls_context, self._endpoint.tls)
 
 
 def _load_client() -> None:

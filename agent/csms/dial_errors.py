@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidStatus, InvalidURI, NegotiationError
 
 from agent.csms.connection import Endpoint
+from agent.csms.tls import tls_context
 
-_CERTIFICATE_TIMEOUT_S = 5.0
 _HTTP_REASONS = {
     401: "identity or password is wrong (401)",
     403: "this station is not allowed (403)",
@@ -18,6 +18,36 @@ _HTTP_REASONS = {
     426: "it asks for another protocol (426)",
     429: "it has too many requests (429)",
 }
+_TLS_REASONS = {
+    "WRONG_VERSION_NUMBER": "what answers there speaks no TLS; for plain HTTP the URL begins with ws://",
+    "HTTP_REQUEST": "what answers there speaks plain HTTP and no TLS; its URL begins with ws://",
+    "UNSUPPORTED_PROTOCOL": "it knows only TLS older than 1.2, which is not accepted",
+    "TLSV1_ALERT_PROTOCOL_VERSION": "it accepts neither TLS 1.2 nor TLS 1.3",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": (
+        "it ended the TLS handshake: no cipher suite in common, or it demands a client certificate (security profile 3)"
+    ),
+    "NO_CIPHERS_AVAILABLE": "there is no cipher suite in common",
+    "WRONG_CIPHER_RETURNED": "it chose a cipher suite that was not offered",
+    "TLSV1_ALERT_INSUFFICIENT_SECURITY": "it demands stronger cipher suites than any in common",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": (
+        "it demands a client certificate (security profile 3), and this station shows none"
+    ),
+    "TLSV1_ALERT_UNKNOWN_CA": "it does not know the authority that issued this station's certificate (unknown ca)",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "it refuses this station's certificate as damaged or unsuitable (bad certificate)",
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": "it takes no certificate of this kind from a station (unsupported)",
+    "SSLV3_ALERT_CERTIFICATE_REVOKED": "it says that this station's certificate is revoked",
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "it says that this station's certificate has expired, by its own clock",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "it refuses this station's certificate without saying why (certificate unknown)",
+    "TLSV1_ALERT_ACCESS_DENIED": "it knows this station's certificate and denies it access",
+    "TLSV1_UNRECOGNIZED_NAME": "it does not know the name in the URL (unrecognised name)",
+    "TLSV1_ALERT_DECRYPT_ERROR": "it finds our signature wrong: the key does not belong to the certificate",
+    "TLSV1_ALERT_INTERNAL_ERROR": "it had an internal error during the TLS handshake",
+    "KEY_VALUES_MISMATCH": "this station's private key does not belong to its certificate",
+    "DH_KEY_TOO_SMALL": "its key exchange is too weak",
+}
+"""OpenSSL's reason to what it means; an ALERT is what the back-end said."""
+_HANDSHAKE_ENDINGS = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, InvalidMessage, EOFError)
+"""How a refusal of our certificate looks to asyncio, which drops the alert."""
 
 
 async def explain(error: Exception, endpoint: Endpoint, timeout_s: float) -> str:
@@ -31,7 +61,9 @@ async def _reason(error: Exception, endpoint: Endpoint, timeout_s: float) -> str
         case ssl.SSLCertVerificationError():
             return await _certificate_reason(error, endpoint)
         case ssl.SSLError():
-            return f"TLS failed: {error.reason or error}"
+            return _tls_reason(error)
+        case _ if (refused := await _alert(error, endpoint)) is not None:
+            return _tls_reason(refused)
         case socket.gaierror():
             return f"the name {host} cannot be resolved"
         case ConnectionRefusedError():
@@ -40,8 +72,10 @@ async def _reason(error: Exception, endpoint: Endpoint, timeout_s: float) -> str
             return f"no answer within {timeout_s:g} s"
         case InvalidStatus():
             return _http_reason(error.response.status_code)
+        case InvalidMessage() | ConnectionResetError() if _uses_tls(endpoint):
+            return await _ended_handshake(endpoint)
         case InvalidMessage():
-            return "what answers there is no web server"
+            return "what answers there is no web server (one that speaks TLS has a URL with wss://)"
         case NegotiationError():
             return f"no common subprotocol: {error}"
         case InvalidHandshake() | InvalidURI() | OSError():
@@ -56,36 +90,45 @@ def _http_reason(status: int) -> str:
     return "the back-end refuses: " + _HTTP_REASONS.get(status, f"HTTP status {status}")
 
 
+def _tls_reason(error: ssl.SSLError) -> str:
+    reason = error.reason or str(error)
+    return _TLS_REASONS.get(reason, f"TLS failed: {reason.replace('_', ' ').lower()}")
+
+
+async def _alert(error: Exception, endpoint: Endpoint) -> ssl.SSLError | None:
+    """What the back-end said when it ended the handshake, asked of it once more."""
+    if not _uses_tls(endpoint) or not isinstance(error, _HANDSHAKE_ENDINGS):
+        return None
+    from agent.csms.tls_probe import alert  # noqa: PLC0415 - only after a failure
+
+    return await asyncio.to_thread(alert, endpoint.url, endpoint.tls)
+
+
+async def _ended_handshake(endpoint: Endpoint) -> str:
+    from agent.csms.tls_probe import speaks_http  # noqa: PLC0415 - only after a failure
+
+    if await asyncio.to_thread(speaks_http, endpoint.url):
+        return _TLS_REASONS["HTTP_REQUEST"]
+    if endpoint.client_certificate_file is None:
+        return "it ended the connection in the TLS handshake; perhaps it demands a client certificate (profile 3)"
+    return "it ended the connection in the TLS handshake; perhaps it refuses this station's certificate"
+
+
+def _uses_tls(endpoint: Endpoint) -> bool:
+    return urlsplit(endpoint.url).scheme == "wss"
+
+
 async def _certificate_reason(error: ssl.SSLCertVerificationError, endpoint: Endpoint) -> str:
-    board_says = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC by this board's clock"
-    shown = await _shown_certificate(endpoint)
-    return f"its certificate is refused: {error.verify_message}; {shown}it is {board_says}"
+    return f"its certificate is refused: {await asyncio.to_thread(_chain_reason, error, endpoint)}"
 
 
-async def _shown_certificate(endpoint: Endpoint) -> str:
-    """Name, issuer and dates of the certificate the other side shows; fetched without sending it anything."""
-    parts = urlsplit(endpoint.url)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    try:
-        async with asyncio.timeout(_CERTIFICATE_TIMEOUT_S):
-            _, writer = await asyncio.open_connection(
-                parts.hostname, parts.port or 443, ssl=context, server_hostname=parts.hostname
-            )
-        der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-        writer.transport.abort()
-        return _describe(der)
-    except (OSError, ValueError):
-        return ""
+def _chain_reason(error: ssl.SSLCertVerificationError, endpoint: Endpoint) -> str:
+    from agent.csms.chain_explanation import Trusted, explain_chain  # noqa: PLC0415 - cryptography, 25 ms, needed only here
+    from agent.csms.tls_probe import shown_chain  # noqa: PLC0415 - as above
 
-
-def _describe(der: bytes) -> str:
-    from cryptography import x509  # noqa: PLC0415 - 25 ms, needed only here
-
-    certificate = x509.load_der_x509_certificate(der)
-    return (
-        f"it is for {certificate.subject.rfc4514_string() or 'nobody'}, issued by "
-        f"{certificate.issuer.rfc4514_string()}, valid {certificate.not_valid_before_utc:%Y-%m-%d} to "
-        f"{certificate.not_valid_after_utc:%Y-%m-%d}; "
-    )
+    now = datetime.now(UTC)
+    material = endpoint.tls
+    trusted = Trusted(tuple(tls_context(material).get_ca_certs(binary_form=True)), material.with_system)
+    host = urlsplit(endpoint.url).hostname or ""
+    found = explain_chain(error.verify_code, shown_chain(endpoint.url), trusted, host, now)
+    return found or f"{error.verify_message}; this board's clock says {now:%Y-%m-%d %H:%M} UTC"

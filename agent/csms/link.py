@@ -58,6 +58,7 @@ class CsmsLink:
     ) -> None:
         """`ready`: returns once BootNotification may be sent."""
         self._versions = _Versions(adapters)
+        self._hurry, self._taken = asyncio.Event(), False
         self._dial = dial
         self._clock = clock
         self._timing = timing
@@ -70,13 +71,26 @@ class CsmsLink:
         self._accepted_by: Adapter | None = None
         self._dead: asyncio.Future[None] | None = None
         self._last_reason = ""
-        self.online = asyncio.Event()
-        """Set while connected and accepted."""
+        self.online, self.offline = asyncio.Event(), asyncio.Event()
+        """One is set: whether connected and accepted."""
+        self.offline.set()
         self.adapter: Adapter | None = None
         """Of the last version negotiated."""
         self.explanation = "not connected yet"
         """One sentence on the present state, for pages and probes."""
         self.on_offline: Callable[[], None] = lambda: None
+        self.on_registered: Callable[[], None] = lambda: None
+        """The back-end has answered who it is to over the present connection."""
+        self.on_failed: Callable[[str], None] = lambda _reason: None
+        """A dial, or a connection over which that never happened, has ended; tells why."""
+        self.back_end_name: Callable[[], str] = lambda: ""
+        """Which of several back-ends the dialler has reached: each gets adapters of its own."""
+
+    def redial(self, reason: str) -> None:
+        """End the present connection, if there is one, and dial at once."""
+        logger.info("connecting anew reason=%s", reason)
+        self._hurry.set()
+        self._give_up(reason)
 
     @property
     def calls(self) -> Calls:
@@ -107,21 +121,28 @@ class CsmsLink:
             while True:
                 began_s = asyncio.get_running_loop().time()
                 reason = await self._connect_once(work)
+                if not self._taken:
+                    self.on_failed(reason)
                 if asyncio.get_running_loop().time() - began_s >= self._timing().stable_s:
                     back_off.reset()
                 wait_s = back_off.next_wait_s(self._timing().reconnect)
-                self._tell_why(reason, wait_s)
-                await asyncio.sleep(wait_s)
+                self._tell_why(reason, 0.0 if self._hurry.is_set() else wait_s)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait_s):
+                        await self._hurry.wait()
+                        back_off.reset()
+                self._hurry.clear()
 
     async def _connect_once(self, work: Work) -> str:
         """One connection from beginning to end; returns why it ended."""
+        self._taken = False
         try:
             connection = await self._dial(self._versions.subprotocols)
         except DialError as error:
             return str(error)
         code = _NORMAL_CLOSE
         try:
-            adapter = self._versions.adapter(connection.subprotocol)
+            adapter = self._versions.adapter(connection.subprotocol, self.back_end_name())
             if adapter is None:
                 code = _PROTOCOL_ERROR
                 return f"the back-end accepted none of {', '.join(self._versions.subprotocols)}"
@@ -161,7 +182,11 @@ class CsmsLink:
         self._calls.use_wire(None)
         self._registration = None
         self._boot_status = None
+        self._go_offline()
+
+    def _go_offline(self) -> None:
         self.online.clear()
+        self.offline.set()
         self.on_offline()
 
     async def _register(self, adapter: Adapter) -> None:
@@ -194,15 +219,18 @@ class CsmsLink:
 
     def _take_status(self, status: BootStatus) -> None:
         self._boot_status = status
+        if not self._taken:
+            self._taken = True
+            self.on_registered()
         self.explanation = f"connected, boot {status.value}"
         if status is BootStatus.ACCEPTED:
             self._accepted_by = self.adapter
+            self.offline.clear()
             self.online.set()
             return
         self._accepted_by = None
         if self.online.is_set():
-            self.online.clear()
-            self.on_offline()
+            self._go_offline()
 
     def _take_late_answer(self, _message_id: str, action: str, payload: Payload) -> None:
         if action == BOOT_ACTION and self._registration is not None and self._boot_status is None:
@@ -221,10 +249,14 @@ class CsmsLink:
             return
         silent_s = asyncio.get_running_loop().time() - since_s
         if silent_s >= self._timing().liveness_s:
-            self._dead.set_exception(LinkLostError(f"the back-end has answered nothing for {silent_s:.0f} s"))
-            self._dead.exception()  # retrieved: the connection may be ending for another reason already
+            self._give_up(f"the back-end has answered nothing for {silent_s:.0f} s")
         elif self._registration is not None:
             self._registration.probe()
+
+    def _give_up(self, reason: str) -> None:
+        if self._dead is not None and not self._dead.done():
+            self._dead.set_exception(LinkLostError(reason))
+            self._dead.exception()  # retrieved: the connection may be ending for another reason already
 
     def _tell_why(self, reason: str, wait_s: float) -> None:
         self.explanation = reason
@@ -234,23 +266,24 @@ class CsmsLink:
 
 
 class _Versions:
-    """The configured versions; adapter and schemas of each are built when it is first negotiated."""
+    """The configured versions; adapter (one for each back-end) and schemas are built when first negotiated."""
 
     def __init__(self, factories: AdapterFactories) -> None:
         self._factories = {subprotocol_of(version): build for version, build in factories.items()}
-        self._adapters: dict[str, Adapter] = {}
+        self._adapters: dict[tuple[str, str], Adapter] = {}
         self._schemas: dict[str, Schemas] = {}
 
     @property
     def subprotocols(self) -> Sequence[str]:
         return tuple(self._factories)
 
-    def adapter(self, subprotocol: str | None) -> Adapter | None:
+    def adapter(self, subprotocol: str | None, back_end_name: str) -> Adapter | None:
         if subprotocol is None or subprotocol not in self._factories:
             return None
-        if subprotocol not in self._adapters:
-            self._adapters[subprotocol] = self._factories[subprotocol]()
-        return self._adapters[subprotocol]
+        key = back_end_name, subprotocol
+        if key not in self._adapters:
+            self._adapters[key] = self._factories[subprotocol]()
+        return self._adapters[key]
 
     def schemas(self, subprotocol: str) -> Schemas:
         if subprotocol not in self._schemas:

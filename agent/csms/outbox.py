@@ -28,7 +28,7 @@ from agent.csms.adapter import (
 from agent.csms.call_queue import Urgency
 from agent.csms.link import CsmsLink
 from agent.csms.work import Work
-from agent.domain.delivery import TransactionAtCsms
+from agent.domain.delivery import TransactionAtCsms, owner_name, same_owner
 from agent.domain.facts import (
     Fact,
     JournalRow,
@@ -38,9 +38,11 @@ from agent.domain.facts import (
     TransactionStarted,
 )
 from agent.domain.vocabulary import Authorization, IdToken
+from agent.store.errors import StoreError
 
 logger = logging.getLogger(__name__)
 
+STORE_RETRY_S = 5.0
 LOSS_NOTICED_S = 0.05
 """A connection may refuse to send a moment before its loss is known; nothing is tried meanwhile."""
 
@@ -62,6 +64,12 @@ class Journal(Protocol):
 
     def park(self, row: JournalRow, reason: str) -> None:
         """Set this row aside as a dead letter."""
+
+    def park_for(self, row: JournalRow, owner: str) -> None:
+        """Set this row aside until the station is at the back-end to which it belongs."""
+
+    async def release(self, owner: str) -> int:
+        """Queue again what was set aside for this owner; returns how many rows."""
 
     def claim(self, transaction_id: str, owner: str) -> None:
         """Note which back-end, in which version, acknowledged the start of this transaction."""
@@ -98,7 +106,7 @@ class Outbox:
         self,
         journal: Journal,
         link: CsmsLink,
-        back_end_name: str,
+        back_end_name: Callable[[], str],
         deauthorize: Deauthorize,
         on_authorization: OnAuthorization,
         dated: Dated = as_stamped,
@@ -118,6 +126,7 @@ class Outbox:
         """Deliver row by row."""
         async with asyncio.TaskGroup() as group:
             self._work = Work(group)
+            group.create_task(self._take_back(), name="rows set aside")
             while True:
                 row = await self._journal.next_row()
                 self._current = _Delivery(row, self._known_of(row.fact), {})
@@ -125,6 +134,22 @@ class Outbox:
                     await self._deliver(self._current)
                 finally:
                     self._current = None
+
+    async def _take_back(self) -> None:
+        """Queue again, at each back-end, what was set aside for it."""
+        while True:
+            await self._link.online.wait()
+            owner = self._owner()
+            try:
+                released = await self._journal.release(owner)
+            except StoreError as error:
+                logger.warning("facts of this back-end cannot be queued again yet error=%s", error)
+                await asyncio.sleep(STORE_RETRY_S)
+                continue
+            if released:
+                logger.info("facts of this back-end queued again rows=%d", released)
+            if owner == self._owner():
+                await self._link.offline.wait()
 
     def _prepare(self, fact: Fact) -> None:
         """Write the message of a fact that may be next while the disk works: only its sending waits for that."""
@@ -144,8 +169,9 @@ class Outbox:
             adapter = self._link.adapter
             if adapter is None:
                 raise RuntimeError("online without an adapter")
-            if self._is_foreign(delivery):
-                self._journal.park(delivery.row, "its transaction was begun at another back-end or in another version")
+            foreign = self._foreign_owner(delivery)
+            if foreign is not None:
+                self._journal.park_for(delivery.row, foreign)
                 return
             requests = adapter.fact_requests(self._dated(delivery.row.fact), delivery.known)
             if delivery.step >= len(requests):
@@ -229,14 +255,17 @@ class Outbox:
         if isinstance(fact, TransactionStarted):
             self._journal.claim(fact.transaction_id, self._owner())
 
-    def _is_foreign(self, delivery: _Delivery) -> bool:
+    def _foreign_owner(self, delivery: _Delivery) -> str | None:
+        """Return to whom this row belongs, if not to the present back-end in the present version."""
         transaction_id = _transaction_id(delivery.row.fact)
         owner = None if transaction_id is None else self._journal.owner_of(transaction_id)
-        return owner is not None and owner != self._owner()
+        if owner is None or same_owner(owner, self._owner()):
+            return None
+        return owner.partition("://")[2] or owner
 
     def _owner(self) -> str:
         adapter = self._link.adapter
-        return f"{self._back_end_name} {adapter.subprotocol if adapter else ''}"
+        return owner_name(self._back_end_name(), adapter.subprotocol if adapter else "")
 
     def _take_late_answer(self, message_id: str, action: str, payload: Payload) -> None:
         delivery, adapter = self._current, self._link.adapter

@@ -31,7 +31,8 @@ from agent.domain.facts import (
     TransactionStarted,
     UnauthorisedEnergyFound,
 )
-from agent.store import evse_memory, journal_rows, registers, transactions
+from agent.station.set_aside import SetAside
+from agent.store import evse_memory, journal_rows, parked, registers, transactions
 from agent.store.database import Database
 from agent.store.deliveries import Deliveries
 from agent.store.errors import StoreError
@@ -50,8 +51,7 @@ REGISTER_INTERVAL_S = 10.0
 """How often at most a register outside any fact is written, per EVSE: flash wears."""
 REMEMBERED_MESSAGES = 256
 """Message ids that a late answer may still quote."""
-KEEP_SENT = timedelta(days=30)
-KEEP_ROWS = 20_000
+KEEP_SENT, KEEP_ROWS = timedelta(days=30), 20_000
 LOG_ROOM_AFTER_S, PRUNE_FIRST_S = 1.5, 60.0
 """After start-up, which has better things to do."""
 PRUNE_INTERVAL_S = 3600.0
@@ -69,9 +69,11 @@ class Journal:
         self._writer = OrderedWriter(database)
         self._window = QueueWindow(database, window_rows)
         self._deliveries = Deliveries()
+        self.set_aside = SetAside(database, self._writer, self._window, self._deliveries, window_rows)
+        self.release = self.set_aside.release
         self._open_states: dict[int, str] = {}
+        # The last write of an EVSE's state or register that no fact of it followed: a newer value may take its place.
         self._replaceable: dict[tuple[str, int], Write] = {}
-        """Last write of an EVSE's state or register that no fact of it followed: a newer value may take its place."""
         self._registers: dict[int, LastRegister] = {}
         self._register_written_s: dict[int, float] = {}
         self._register_timers: dict[int, asyncio.TimerHandle] = {}
@@ -89,6 +91,7 @@ class Journal:
             self._deliveries.load(transactions.load_live(connection), journal_rows.queued_per_transaction(connection))
             self._open_states = transactions.open_states(connection)
             self._registers = registers.load(connection)
+            self.set_aside.owners = parked.owners(connection)
 
         await self._database.run(load)
         oldest = await self._database.run(
@@ -242,6 +245,11 @@ class Journal:
         """Give this fact up; it stays visible as a dead letter."""
         self._settle_dead(row.row_id, _transaction_of(row.fact), reason)
 
+    def park_for(self, row: JournalRow, owner: str) -> None:
+        """Set this fact aside for the back-end to which it belongs, until `release`."""
+        self.set_aside.owners.add(owner)
+        self._settle_dead(row.row_id, _transaction_of(row.fact), parked.reason_for(owner), logging.INFO)
+
     async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
         """Return facts that were given up, newest first. Raises: StoreError."""
         with suppress(StoreError):
@@ -265,9 +273,9 @@ class Journal:
         """Return the back-end that acknowledged the start of this transaction, if one has."""
         return self._deliveries.record(transaction_id).owner
 
-    def transaction_of_csms_id(self, csms_transaction_id: int) -> str | None:
-        """Return our id of the transaction that the back-end calls so."""
-        return self._deliveries.transaction_of_csms_id(csms_transaction_id)
+    def transaction_of_csms_id(self, csms_transaction_id: int, owner: str | None = None) -> str | None:
+        """Return our id of the transaction that the back-end calls so; without `owner`, whoever gave the number."""
+        return self._deliveries.transaction_of_csms_id(csms_transaction_id, owner)
 
     def has_queued(self, transaction_id: str | None = None) -> bool:
         """Tell whether facts of this transaction (None: any facts) wait to be acknowledged."""
@@ -349,9 +357,9 @@ class Journal:
         self._deliveries.put(record)
         self._writer.write(lambda connection: transactions.put(connection, record))
 
-    def _settle_dead(self, row_id: int, transaction_id: str | None, reason: str) -> None:
+    def _settle_dead(self, row_id: int, transaction_id: str | None, reason: str, level: int = logging.ERROR) -> None:
         at = self._clock.now().utc
-        logger.error("fact given up row=%d transaction=%s reason=%s", row_id, transaction_id, reason)
+        logger.log(level, "fact given up row=%d transaction=%s reason=%s", row_id, transaction_id, reason)
         self._writer.write(lambda connection: journal_rows.mark_dead(connection, row_id, at, reason))
         self._leave_window(row_id, transaction_id)
 

@@ -4,6 +4,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from agent.domain.delivery import same_owner
 from agent.store.transactions import TransactionRecord
 
 REMEMBERED = 256
@@ -18,7 +19,8 @@ class Deliveries:
         self._records: dict[str, TransactionRecord] = {}
         self._finished: OrderedDict[str, None] = OrderedDict()
         self._queued: Counter[str | None] = Counter()
-        self._by_csms_id: dict[int, str] = {}
+        self._by_csms_id: dict[int, dict[str, None]] = {}
+        """Several back-ends may give the same number."""
         self._total = 0
 
     def load(self, records: Iterable[TransactionRecord], queued: Mapping[str | None, int]) -> None:
@@ -45,15 +47,21 @@ class Deliveries:
         """Tell whether this transaction is live or remembered."""
         return transaction_id in self._records
 
-    def transaction_of_csms_id(self, csms_transaction_id: int) -> str | None:
-        """Return our id of the transaction that the back-end calls so."""
-        return self._by_csms_id.get(csms_transaction_id)
+    def transaction_of_csms_id(self, csms_transaction_id: int, owner: str | None = None) -> str | None:
+        """Return our id of the transaction that the back-end calls so; without `owner`, whoever gave the number."""
+        for transaction_id in reversed(self._by_csms_id.get(csms_transaction_id, {})):
+            known = self._records[transaction_id].owner
+            if owner is None or known is None or same_owner(known, owner):
+                return transaction_id
+        return None
 
     def put(self, record: TransactionRecord) -> None:
         """Keep a changed record."""
         self._records[record.transaction_id] = record
         if record.csms_transaction_id is not None:
-            self._by_csms_id[record.csms_transaction_id] = record.transaction_id
+            named = self._by_csms_id.setdefault(record.csms_transaction_id, {})
+            named.pop(record.transaction_id, None)  # the last one told comes first
+            named[record.transaction_id] = None
         self._forget_finished(record.transaction_id)
 
     def end(self, transaction_id: str) -> TransactionRecord:
@@ -85,5 +93,7 @@ class Deliveries:
         while len(self._finished) > self._remembered:
             forgotten, _ = self._finished.popitem(last=False)
             csms_id = self._records.pop(forgotten).csms_transaction_id
-            if csms_id is not None and self._by_csms_id.get(csms_id) == forgotten:
-                del self._by_csms_id[csms_id]
+            if csms_id is not None:
+                self._by_csms_id[csms_id].pop(forgotten, None)
+                if not self._by_csms_id[csms_id]:
+                    del self._by_csms_id[csms_id]

@@ -38,12 +38,18 @@ class QueueWindow:
         self._retry: asyncio.TimerHandle | None = None
         self._filled = asyncio.Event()
         self._stopped = False
+        self._restarting = False
+        self._left: set[int] = set()
+        """Rows that left while others were being read: what is read of them is out of date."""
+        self._apart: frozenset[int] = frozenset()
+        """Rows that a restart put behind others which are not read yet; one of them may be under way."""
+        self._generation = 0
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __contains__(self, row_id: int) -> bool:
-        return row_id in self._rows
+        return row_id in self._rows or row_id in self._apart
 
     def start(self, rows: Sequence[StoredRow], *, whole: bool) -> None:
         """Begin with the oldest rows; `whole` if there are no others."""
@@ -81,8 +87,31 @@ class QueueWindow:
         if row.row_id in self._rows:
             self._rows[row.row_id] = row
 
+    def watch_removals(self) -> None:
+        """Rows are going to be queued again behind our back; `restart` follows."""
+        self._restarting = True
+        self._left.clear()
+
+    def restart(self, oldest: Sequence[StoredRow], *, whole: bool) -> None:
+        """Begin anew with the oldest rows as they were read after `watch_removals`; `whole` if there were no others."""
+        found: dict[int, StoredRow | JournalRow] = {row.row_id: row for row in oldest if row.row_id not in self._left}
+        kept = self._rows if whole else {key: row for key, row in self._rows.items() if key in found}
+        self._apart = frozenset(self._rows) - kept.keys() if not whole else frozenset()
+        self._rows = OrderedDict(sorted((found | kept).items()))
+        last_found = oldest[-1].row_id if oldest else 0
+        self._highest = max(self._highest, last_found) if whole else last_found
+        self._whole = whole and self._whole
+        self._generation += 1
+        self._restarting = False
+        if self._rows:
+            self._filled.set()
+        self._refill()
+
     def remove(self, row_id: int) -> None:
         """Take a settled row out."""
+        if self._refill_under_way or self._restarting:
+            self._left.add(row_id)
+        self._apart -= {row_id}
         self._rows.pop(row_id, None)
         if not self._rows:
             self._filled.clear()
@@ -107,15 +136,19 @@ class QueueWindow:
         if self._whole or self._stopped or self._refill_under_way or wanted < self._size // 2:
             return
         self._refill_under_way = True
-        highest = self._highest
+        if not self._restarting:
+            self._left.clear()
+        highest, generation = self._highest, self._generation
 
         def load(connection: sqlite3.Connection) -> list[StoredRow]:
             return journal_rows.queued_after(connection, highest, wanted)
 
         def loaded(rows: list[StoredRow]) -> None:
             self._refill_under_way = False
-            self._whole = len(rows) < wanted
-            self._take(rows)
+            if generation == self._generation:
+                self._whole = len(rows) < wanted
+                self._take([row for row in rows if row.row_id not in self._left])
+                self._apart -= {row.row_id for row in rows}
             self._refill()
 
         self._database.submit(load, self._refill_failed, loaded)

@@ -31,7 +31,7 @@ async def processes(tmp_path: Path) -> AsyncIterator[tuple[StationProcesses, Add
 async def saved(file: Path, text: str) -> None:
     """Wait until the bench has written it down; nothing tells when."""
     async with asyncio.timeout(END_LIMIT_S):
-        while text not in file.read_text():  # noqa: ASYNC110, ASYNC240
+        while text not in file.read_text():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 

@@ -180,7 +180,7 @@ async def test_a_cleared_cache_asks_again(s: Story) -> None:
 @story()
 async def test_what_is_not_built_is_answered_so_and_nothing_happens(s: Story) -> None:
     await begin_session(s)
-    for action in ("DeleteCertificate", "MakeCoffee"):
+    for action in ("PublishFirmware", "MakeCoffee"):
         answer = await s.stage.csms("send", action=action, payload={}, raw=True)
         assert answer["call_error"]["code"] in {"NotImplemented", "NotSupported"}
     assert (await s.state())["contactor_closed"]

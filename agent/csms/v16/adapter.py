@@ -21,8 +21,10 @@ from agent.csms.adapter import (
     RpcErrorCode,
     Send,
 )
+from agent.csms.security.commands import SecurityCommands
 from agent.csms.v16 import messages, statuses
 from agent.csms.v16.configuration_keys import VARIABLES, ConfigurationKeys
+from agent.csms.v16.handlers_certificates import CertificateHandlers
 from agent.csms.v16.handlers_configuration import ConfigurationHandlers
 from agent.csms.v16.handlers_local_list import LocalListHandlers
 from agent.csms.v16.handlers_reservation import ReservationHandlers
@@ -31,6 +33,7 @@ from agent.csms.v16.handlers_station import StationHandlers
 from agent.csms.v16.handlers_transactions import TransactionHandlers
 from agent.csms.v16.handlers_trigger import TriggerHandlers
 from agent.csms.v16.messages import ChargePointIdentity
+from agent.csms.v16.security_keys import security_keys
 from agent.csms.v16.transaction_ids import GivenNumbers, TransactionIds
 from agent.csms.v16.wire_values import read_id_tag_info, read_timestamp
 from agent.domain.delivery import TransactionAtCsms
@@ -61,7 +64,9 @@ class V16Adapter:
         identity: ChargePointIdentity,
         sender: Send,
         journal: TransactionIds,
+        security: SecurityCommands | None = None,
     ) -> None:
+        """`security`: absent, what needs it is not supported."""
         self._commands = commands
         self._model = commands.device_model
         self._clock = clock
@@ -70,12 +75,13 @@ class V16Adapter:
         self._numbers = GivenNumbers(journal)
         self._handlers: dict[str, Handler] = {
             **TransactionHandlers(commands, self._numbers).handlers(),
-            **ConfigurationHandlers(ConfigurationKeys(self._model, len(commands.evse_ids))).handlers(),
+            **ConfigurationHandlers(self._keys(security)).handlers(),
             **StationHandlers(commands).handlers(),
             **SmartChargingHandlers(commands, self._numbers).handlers(),
             **LocalListHandlers(commands).handlers(),
             **ReservationHandlers(commands).handlers(),
-            **TriggerHandlers(commands, journal, sender, self.boot_request, self.station_status_requests).handlers(),
+            **({} if security is None else CertificateHandlers(security).handlers()),
+            **self._triggers(journal, sender, security).handlers(),
         }
 
     # ------------------------------------------------------------------ the version
@@ -190,6 +196,10 @@ class V16Adapter:
             authorization=None if info is None else read_id_tag_info(info),
         )
 
+    def sign_certificate_request(self, csr: str) -> Outgoing:
+        """SignCertificate."""
+        return messages.sign_certificate(csr)
+
     def message_attempts(self) -> int:
         """Return TransactionMessageAttempts."""
         return self._integer("TransactionMessageAttempts")
@@ -199,6 +209,14 @@ class V16Adapter:
         return self._integer("TransactionMessageRetryInterval")
 
     # ------------------------------------------------------------------ private
+
+    def _keys(self, security: SecurityCommands | None) -> ConfigurationKeys:
+        special = {} if security is None else security_keys(security)
+        return ConfigurationKeys(self._model, len(self._commands.evse_ids), special)
+
+    def _triggers(self, journal: TransactionIds, sender: Send, security: SecurityCommands | None) -> TriggerHandlers:
+        sign = None if security is None else security.request_certificate
+        return TriggerHandlers(self._commands, journal, sender, self.boot_request, self.station_status_requests, sign)
 
     def _integer(self, key: str) -> int:
         return int(self._model.get(VARIABLES[key]).value)

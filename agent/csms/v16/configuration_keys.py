@@ -5,9 +5,12 @@ StopTxnAlignedData (a StopTransaction carries the sample of its end alone).
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum
+from types import MappingProxyType
 
+from agent.csms.security.vocabulary import MAX_ROOTS
+from agent.csms.v16.security_keys import SpecialKey
 from agent.domain import local_list
 from agent.domain.charging_profile import MAX_PERIODS, MAX_PROFILES, MAX_STACK_LEVEL
 from agent.domain.device_model import DeviceModel, Mutability, SetStatus, VariableKey
@@ -31,6 +34,11 @@ VARIABLES: dict[str, VariableKey] = {
     "MeterValuesAlignedData": VariableKey("AlignedDataCtrlr", "Measurands"),
     "MeterValuesSampledData": VariableKey("SampledDataCtrlr", "TxUpdatedMeasurands"),
     "MeterValueSampleInterval": VariableKey("SampledDataCtrlr", "TxUpdatedInterval"),
+    "AdditionalRootCertificateCheck": VariableKey("SecurityCtrlr", "AdditionalRootCertificateCheck"),
+    "CertificateSignedMaxChainSize": VariableKey("SecurityCtrlr", "MaxCertificateChainSize"),
+    "CertSigningRepeatTimes": VariableKey("SecurityCtrlr", "CertSigningRepeatTimes"),
+    "CertSigningWaitMinimum": VariableKey("SecurityCtrlr", "CertSigningWaitMinimum"),
+    "CpoName": VariableKey("SecurityCtrlr", "OrganizationName"),
     "StopTransactionOnEVSideDisconnect": VariableKey("TxCtrlr", "StopTxOnEVSideDisconnect"),
     "StopTransactionOnInvalidId": VariableKey("TxCtrlr", "StopTxOnInvalidId"),
     "StopTxnSampledData": VariableKey("SampledDataCtrlr", "TxEndedMeasurands"),
@@ -45,6 +53,7 @@ _LONGEST_LISTS = {
     for name in ("MeterValuesAlignedData", "MeterValuesSampledData", "StopTxnSampledData")
 }
 _BUILT = {
+    "CertificateStoreMaxLength": str(MAX_ROOTS),
     "ChargeProfileMaxStackLevel": str(MAX_STACK_LEVEL),
     "ChargingScheduleAllowedChargingRateUnit": "Current,Power",
     "ChargingScheduleMaxPeriods": str(MAX_PERIODS),
@@ -74,7 +83,8 @@ class Setting:
     """KeyValue."""
 
     key: str
-    value: str
+    value: str | None
+    """None: write-only."""
     readonly: bool
 
 
@@ -91,8 +101,12 @@ def variable_of_key(name: str, value: str) -> tuple[VariableKey | None, str]:
 class ConfigurationKeys:
     """The keys of one station. Names are compared without regard to case (CiString50)."""
 
-    def __init__(self, model: DeviceModel, connectors: int) -> None:
+    def __init__(
+        self, model: DeviceModel, connectors: int, special: Mapping[str, SpecialKey] = MappingProxyType({})
+    ) -> None:
+        """`special`: keys that are no views of variables."""
         self._model = model
+        self._special = {name.casefold(): (name, key) for name, key in special.items()}
         constants = {
             "GetConfigurationMaxKeys": str(MAX_KEYS),
             "NumberOfConnectors": str(connectors),
@@ -104,12 +118,32 @@ class ConfigurationKeys:
 
     def __iter__(self) -> Iterator[Setting]:
         """Return all settings by name."""
-        return map(self._setting, _NAMES)
+        special = (self._special_setting(name, key) for name, key in self._special.values())
+        return iter(sorted([*map(self._setting, _NAMES), *special], key=lambda setting: setting.key.casefold()))
 
     def get(self, name: str) -> Setting | None:
         """Return one setting; None if there is no such key."""
+        if name.casefold() in self._special:
+            return self._special_setting(*self._special[name.casefold()])
         spelled = _SPELLING.get(name.casefold())
         return None if spelled is None else self._setting(spelled)
+
+    def special(self, name: str) -> SpecialKey | None:
+        """Return the key if it is no view of a variable; it is changed by `change_special`."""
+        return self._special.get(name.casefold(), ("", None))[1]
+
+    async def change_special(self, name: str, value: str) -> ChangeStatus:
+        """Set a special key; unless it is accepted, nothing is changed and the log says why, never what."""
+        spelled, key = self._special[name.casefold()]
+        try:
+            refusal = await key.change(value)
+        except OSError as error:
+            refusal = f"it cannot be stored: {error}"
+        if refusal is not None:
+            logger.warning("configuration refused key=%s reason=%s", spelled, refusal)
+            return ChangeStatus.REJECTED
+        logger.info("configuration changed key=%s", spelled)
+        return ChangeStatus.ACCEPTED
 
     def change(self, name: str, value: str) -> ChangeStatus:
         """Set a key; unless it is accepted, nothing is changed and the log says why. Source: section 5.3."""
@@ -126,6 +160,9 @@ class ConfigurationKeys:
             return ChangeStatus.REJECTED
         logger.info("configuration changed key=%s", setting.key)
         return ChangeStatus.REBOOT_REQUIRED if result.status is SetStatus.REBOOT_REQUIRED else ChangeStatus.ACCEPTED
+
+    def _special_setting(self, name: str, key: SpecialKey) -> Setting:
+        return Setting(name, key.read(), readonly=False)
 
     def _setting(self, name: str) -> Setting:
         if name in self._constants:

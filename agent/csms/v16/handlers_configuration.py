@@ -1,7 +1,10 @@
 """GetConfiguration and ChangeConfiguration. Source: OCPP 1.6 sections 5.3 and 5.8."""
 
+from collections.abc import Awaitable
+
 from agent.csms.adapter import Handler, Payload, Reply, RpcError, RpcErrorCode
-from agent.csms.v16.configuration_keys import MAX_KEYS, ConfigurationKeys, Setting
+from agent.csms.v16.configuration_keys import MAX_KEYS, ChangeStatus, ConfigurationKeys, Setting
+from agent.csms.v16.security_keys import SpecialKey
 
 
 class ConfigurationHandlers:
@@ -33,9 +36,21 @@ class ConfigurationHandlers:
             reply["unknownKey"] = unknown
         return Reply(reply)
 
-    def _change(self, payload: Payload) -> Reply:
+    def _change(self, payload: Payload) -> Reply | Awaitable[Reply]:
+        special = self._keys.special(payload["key"])
+        if special is not None:
+            return self._change_special(payload["key"], payload["value"], special)
         return Reply({"status": self._keys.change(payload["key"], payload["value"]).value})
+
+    async def _change_special(self, name: str, value: str, special: SpecialKey) -> Reply:
+        status = await self._keys.change_special(name, value)
+
+        async def follow_up() -> None:
+            special.follow_up()
+
+        return Reply({"status": status.value}, follow_up if status is ChangeStatus.ACCEPTED else None)
 
 
 def _key_value(setting: Setting) -> Payload:
-    return {"key": setting.key, "readonly": setting.readonly, "value": setting.value}
+    told: Payload = {"key": setting.key, "readonly": setting.readonly}
+    return told if setting.value is None else {**told, "value": setting.value}

@@ -1,11 +1,13 @@
-"""TriggerMessage. Accepted only if the message will really come; it comes after the answer.
+"""TriggerMessage and ExtendedTriggerMessage. Accepted only if the message will really come; it comes after the answer.
 
-Source: OCPP 1.6 section 5.17; connectorId 0 is taken for the station where a status is asked for.
+Source: OCPP 1.6 section 5.17, the security white paper (edition 3) for the extended one. connectorId 0 is taken for the
+station where a status is asked for.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from agent.csms.adapter import Handler, Outgoing, Payload, Reply, Send
 from agent.csms.v16 import messages, statuses
@@ -13,6 +15,8 @@ from agent.csms.v16.transaction_ids import TransactionIds
 from agent.csms.v16.wire_values import STATION
 from agent.domain.vocabulary import ReadingContext
 from agent.station.commands import StationCommands
+
+Trigger = Callable[[int | None], Awaitable[Reply] | Reply]
 
 
 class TriggerHandlers:
@@ -25,25 +29,33 @@ class TriggerHandlers:
         sender: Send,
         boot: Callable[[], Outgoing],
         station_status: Callable[[], list[Outgoing]],
+        sign_certificate: Callable[[], None] | None = None,
     ) -> None:
+        """`sign_certificate`: asks for a certificate of this station; None: that is not built."""
         self._commands = commands
         self._ids = ids
         self._sender = sender
         self._boot = boot
         self._station_status = station_status
-        self._triggers: dict[str, Callable[[int | None], Awaitable[Reply] | Reply]] = {
+        self._triggers: dict[str, Trigger] = {
             "BootNotification": lambda _connector_id: self._send([self._boot()]),
             "Heartbeat": lambda _connector_id: self._send([messages.heartbeat()]),
             "StatusNotification": self._status,
             "MeterValues": self._meter_values,
         }
+        self._extended_triggers = dict(self._triggers)
+        if sign_certificate is not None:
+            self._extended_triggers["SignChargePointCertificate"] = partial(_sign, sign_certificate)
 
     def handlers(self) -> dict[str, Handler]:
         """Return action name to handler."""
-        return {"TriggerMessage": self._trigger}
+        return {
+            "TriggerMessage": partial(self._trigger, self._triggers),
+            "ExtendedTriggerMessage": partial(self._trigger, self._extended_triggers),
+        }
 
-    def _trigger(self, payload: Payload) -> Awaitable[Reply] | Reply:
-        trigger = self._triggers.get(payload["requestedMessage"])
+    def _trigger(self, triggers: Mapping[str, Trigger], payload: Payload) -> Awaitable[Reply] | Reply:
+        trigger = triggers.get(payload["requestedMessage"])
         if trigger is None:
             return Reply({"status": "NotImplemented"})
         return trigger(payload.get("connectorId"))
@@ -87,3 +99,10 @@ class TriggerHandlers:
                 await self._sender(request)
 
         return Reply({"status": "Accepted"}, send_all)
+
+
+def _sign(begin: Callable[[], None], _connector_id: int | None) -> Reply:
+    async def follow_up() -> None:
+        begin()
+
+    return Reply({"status": "Accepted"}, follow_up)

@@ -85,6 +85,11 @@ def heartbeat() -> Outgoing:
     return Outgoing("Heartbeat", {})
 
 
+def sign_certificate(csr: str) -> Outgoing:
+    """SignCertificate (white paper edition 3, section 5)."""
+    return Outgoing("SignCertificate", {"csr": csr})
+
+
 def authorize(token: IdToken) -> Outgoing:
     """Authorize. Raises: RpcError if 1.6 cannot carry this token."""
     tag = id_tag(token)

@@ -2,18 +2,22 @@
 
 Left out although OCPP 2.0.1 part 2 lists them as required, because nothing here would act on them yet:
 NetworkConfigurationPriority and NetworkProfileConnectionAttempts (B09, B10), ResetRetries (a reset either happens or
-is refused), ItemsPerMessage and BytesPerMessage of GetReport (B08), OrganizationName and CertificateEntries (A02, M03).
+is refused), ItemsPerMessage and BytesPerMessage of GetReport (B08), CertificateEntries (M03).
 """
 
 from dataclasses import replace
 
-from agent.domain.variable import DataType, VariableDefinition, VariableKey
+from agent.domain.variable import DataType, Mutability, VariableDefinition, VariableKey
 from agent.domain.variables.rows import fixed, flag, integer, members, options, read_only, seconds, text
 from agent.domain.vocabulary import TxPoint
 
 ITEMS_PER_MESSAGE = 100
 BYTES_PER_MESSAGE = 65_536
 DAY_S = 86_400
+MAX_ORGANIZATION_CHARS = 64
+"""X.520: ub-organization-name."""
+MAX_CHAIN_CHARS = 10_000
+"""CertificateSigned.req: certificateChain."""
 REGISTER = "Energy.Active.Import.Register"
 TX_POINTS = tuple(point.value for point in TxPoint)
 ENDING_WITH_AUTHORIZATION = (TxPoint.AUTHORIZED.value, TxPoint.POWER_PATH_CLOSED.value)
@@ -112,8 +116,18 @@ def signed_metering() -> list[VariableDefinition]:
 
 
 def security(identity: str, security_profile: int) -> list[VariableDefinition]:
-    """SecurityCtrlr."""
+    """SecurityCtrlr; certificates are managed over OCPP 1.6 alone."""
+    organization = VariableKey("SecurityCtrlr", "OrganizationName")
     return [
         text("SecurityCtrlr", "Identity", identity),
         fixed(integer("SecurityCtrlr", "SecurityProfile", security_profile, maximum=3)),
+        VariableDefinition(
+            organization, DataType.STRING, Mutability.READ_WRITE, "", minimum=0, maximum=MAX_ORGANIZATION_CHARS
+        ),
+        read_only(flag("SecurityCtrlr", "AdditionalRootCertificateCheck", default=False)),
+        read_only(
+            integer("SecurityCtrlr", "MaxCertificateChainSize", MAX_CHAIN_CHARS, minimum=1000, maximum=MAX_CHAIN_CHARS)
+        ),
+        seconds("SecurityCtrlr", "CertSigningWaitMinimum", 60, minimum=1),
+        integer("SecurityCtrlr", "CertSigningRepeatTimes", 3, maximum=30),
     ]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from agent.csms.adapter import Adapter, TransactionAtCsms
 from agent.csms.back_off import BackOffRange
 from agent.csms.client import CsmsClient
-from agent.csms.connection import Dialler, Endpoint
+from agent.csms.connection import Dialler, Endpoint, WebsocketDialler
 from agent.csms.frame_log import FrameSink
 from agent.csms.settings import LinkTiming
 from agent.domain.facts import (
@@ -29,6 +29,7 @@ from agent.domain.vocabulary import (
     TriggerReason,
 )
 from hal.api import Fault
+from tests.agent.csms.plain_security import PlainSecurity, one_back_end
 from tests.fakes.plain_adapter import LearningClock, PlainAdapter
 from tests.fakes.scripted_csms import ScriptedCsms, scripted_csms
 
@@ -52,6 +53,8 @@ class MemoryJournal:
     rows: list[JournalRow] = field(default_factory=list)
     acknowledged: list[int] = field(default_factory=list)
     parked: list[tuple[int, str]] = field(default_factory=list)
+    set_aside: dict[str, list[JournalRow]] = field(default_factory=dict)
+    """Rows by the owner for whom they wait."""
     ids: dict[str, TransactionAtCsms] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -87,6 +90,16 @@ class MemoryJournal:
     def park(self, row: JournalRow, reason: str) -> None:
         self.parked.append((row.row_id, reason))
         self._settle()
+
+    def park_for(self, row: JournalRow, owner: str) -> None:
+        self.set_aside.setdefault(owner, []).append(row)
+        self._settle()
+
+    async def release(self, owner: str) -> int:
+        rows = self.set_aside.pop(owner, [])
+        self.rows[:] = sorted([*rows, *self.rows], key=lambda row: row.row_id)
+        self.changed.set()
+        return len(rows)
 
     def claim(self, transaction_id: str, owner: str) -> None:
         self.owners[transaction_id] = owner
@@ -148,14 +161,18 @@ async def house(
     def plain() -> Adapter:
         return adapter
 
+    endpoint = Endpoint(f"ws://127.0.0.1:{csms.port}/ocpp", "CP 1", ping_interval_s=0)
+    known = adapters or {"1.6": plain}
+    security = PlainSecurity(
+        [one_back_end(endpoint, *known)], dial=WebsocketDialler if dial is None else lambda _endpoint: dial
+    )
     client = CsmsClient(
-        Endpoint(f"ws://127.0.0.1:{csms.port}/ocpp", "CP 1", ping_interval_s=0),
-        adapters or {"1.6": plain},
+        security.station,
+        known,
         journal,
         clock,
         deauthorize=deauthorize,
         timing=lambda: timing,
-        dial=dial,
         frames=frames,
         ready=(ready or _set()).wait,
     )

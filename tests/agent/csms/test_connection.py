@@ -105,7 +105,7 @@ async def test_an_expired_certificate_is_explained_with_its_date(tmp_path: Path)
     async with scripted_csms(ssl=server_context(ca.issue("csms", until=expired))) as csms:
         text = await why_not(replace(endpoint(csms, "wss"), ca_file=ca.file))
         assert "expired" in text
-        assert f"to {expired:%Y-%m-%d}" in text
+        assert f"expired on {expired:%Y-%m-%d}" in text
         assert "this board's clock" in text
 
 

@@ -1,9 +1,11 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from agent.csms.adapter import Outgoing
 from agent.domain.delivery import TransactionAtCsms
-from agent.domain.facts import Fact
+from agent.domain.facts import Fact, JournalRow
 from tests.agent.csms.link_house import IMPATIENT, QUICK, House, ended, house, online_house, started, updated
 from tests.fakes.plain_adapter import PlainAdapter
 from tests.fakes.scripted_csms import Json, Refuse, ScriptedCsms, scripted_csms
@@ -141,13 +143,34 @@ async def test_an_unknown_property_in_an_answer_does_not_send_the_fact_twice() -
         assert home.journal.acknowledged == [1]
 
 
-async def test_a_transaction_of_another_back_end_is_parked_not_sent() -> None:
+async def test_a_transaction_of_another_back_end_is_set_aside_for_it_and_not_sent() -> None:
     async with online_house() as home:
         home.journal.owners["t1"] = "wss://other ocpp1.6"
         home.journal.put(updated())
         await home.journal.until_empty()
         assert facts_told(home) == []
-        assert "another back-end" in home.journal.parked[0][1]
+        assert list(home.journal.set_aside) == ["other ocpp1.6"]
+
+
+@pytest.mark.parametrize("scheme", ["ws://", "wss://", ""])
+async def test_the_same_back_end_over_another_scheme_is_the_same(scheme: str) -> None:
+    """Its security profile may have been raised since, and older firmware kept the scheme."""
+    async with online_house() as home:
+        home.journal.owners["t1"] = f"{scheme}127.0.0.1:{home.csms.port}/ocpp/CP%201 ocpp1.6"
+        home.journal.put(updated())
+        await home.journal.until_empty()
+        assert len(facts_told(home)) == 1
+
+
+async def test_what_was_set_aside_for_this_back_end_is_told_once_it_is_there() -> None:
+    async with scripted_csms() as csms, house(csms) as home:
+        owner = f"127.0.0.1:{csms.port}/ocpp/CP%201 ocpp1.6"
+        home.journal.owners["t1"] = owner
+        home.journal.set_aside[owner] = [JournalRow(1, updated())]
+        home.journal.set_aside["other ocpp1.6"] = [JournalRow(2, updated(2, "t2"))]
+        await home.until_online()
+        await csms.until(lambda: len(facts_told(home)) == 1)
+        assert list(home.journal.set_aside) == ["other ocpp1.6"]
 
 
 class CountingAdapter(PlainAdapter):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from agent.csms.adapter import Send
+from agent.csms.security.commands import SecurityCommands
 from agent.csms.v16.adapter import V16Adapter
 from agent.csms.v16.messages import ChargePointIdentity
 from agent.domain.delivery import TransactionAtCsms
@@ -32,9 +33,17 @@ class KnownTransactions:
 class Rig(AdapterRig[V16Adapter]):
     """`known` holds the transactions that the back-end has given an id."""
 
-    def __init__(self) -> None:
+    def __init__(self, security: SecurityCommands | None = None) -> None:
         self.known = KnownTransactions()
+        self._security = security
         super().__init__(OFFICIAL, self._make)
 
     def _make(self, station: FakeStation, sender: Send) -> V16Adapter:
-        return V16Adapter(station, clock=StoppedClock(), identity=IDENTITY, sender=sender, journal=self.known)
+        return V16Adapter(
+            station,
+            clock=StoppedClock(),
+            identity=IDENTITY,
+            sender=sender,
+            journal=self.known,
+            security=self._security,
+        )

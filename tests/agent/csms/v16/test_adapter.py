@@ -27,6 +27,7 @@ BUILT = {
     "ClearCache",
     "ClearChargingProfile",
     "DataTransfer",
+    "ExtendedTriggerMessage",
     "GetCompositeSchedule",
     "GetConfiguration",
     "GetLocalListVersion",

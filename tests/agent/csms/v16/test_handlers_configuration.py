@@ -11,6 +11,9 @@ from tests.agent.csms.v16.official import enums
 from tests.agent.csms.v16.rig import Rig
 
 READ_ONLY = {
+    "AdditionalRootCertificateCheck": "false",
+    "CertificateSignedMaxChainSize": "10000",
+    "CertificateStoreMaxLength": "20",
     "ChargeProfileMaxStackLevel": "99",
     "ChargingScheduleAllowedChargingRateUnit": "Current,Power",
     "ChargingScheduleMaxPeriods": "500",

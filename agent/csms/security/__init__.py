@@ -1,0 +1,1 @@
+"""Certificates, keys, passwords and the security profile of this station towards its back-ends."""

@@ -1,0 +1,33 @@
+"""What is configured of each EVSE's supervision."""
+
+from agent.config import EvseConfig
+from agent.domain.contactor_care import ContactorTimes
+from agent.domain.meter_supervision import SupervisionLimits
+from agent.domain.temperature_derating import DeratingSteps
+from agent.station.guard import GuardSettings
+
+
+def guard_settings(evse: EvseConfig) -> GuardSettings:
+    """Return what is configured of an EVSE's supervision."""
+    seen = evse.supervision
+    return GuardSettings(
+        phases=evse.phases,
+        supervision=SupervisionLimits(
+            over_current_factor=seen.over_current_factor,
+            over_current_margin_a=seen.over_current_margin_a,
+            over_current_s=seen.over_current_s,
+            over_current_grace_s=seen.over_current_grace_s,
+            under_voltage_v=seen.under_voltage_v,
+            over_voltage_v=seen.over_voltage_v,
+            voltage_hysteresis_v=seen.voltage_hysteresis_v,
+            voltage_s=seen.voltage_s,
+            unexpected_current_a=seen.unexpected_current_a,
+            unexpected_current_s=seen.unexpected_current_s,
+        ),
+        temperature=DeratingSteps(
+            steps=tuple(zip(evse.temperature.steps_c, evse.temperature.fractions, strict=True)),
+            recover_c=evse.temperature.recover_c,
+            sensor_fallback_a=evse.temperature.sensor_fallback_a,
+        ),
+        contactor=ContactorTimes(evse.contactor.min_off_s, evse.contactor.min_on_s),
+    )
