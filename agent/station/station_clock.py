@@ -37,7 +37,9 @@ class StationClock:
         """`system`: the computer's clock; `synchronised`: whether NTP keeps it, by default as the kernel says."""
         self._system = system
         self._synchronised = synchronised or kernel_is_synchronised
-        first = Instant(asyncio.get_running_loop().time(), system())
+        self._loop = asyncio.get_running_loop()
+        """Asked from threads as well."""
+        first = Instant(self._loop.time(), system())
         self.keeper = Timekeeper(first, step_threshold=step_threshold, order=order)
         if self.quality.source is TimeSource.NONE:
             logger.warning("clock is not set: what happens is dated back once the time is known")
@@ -49,7 +51,7 @@ class StationClock:
 
     def now(self) -> Instant:
         """Return the present moment."""
-        now_s = asyncio.get_running_loop().time()
+        now_s = self._loop.time()
         return Instant(now_s, self.keeper.utc(now_s))
 
     def learn_utc(self, utc: datetime) -> timedelta:
@@ -83,7 +85,7 @@ class StationClock:
 
     def _hear(self, source: TimeSource, utc: datetime) -> timedelta:
         before = self.quality.source
-        step = self.keeper.hear(source, Instant(asyncio.get_running_loop().time(), utc))
+        step = self.keeper.hear(source, Instant(self._loop.time(), utc))
         if step or self.quality.source is not before:
             name = self.quality.source.name.lower()
             logger.info("clock source=%s step_s=%.1f", name, step.total_seconds())
