@@ -13,6 +13,7 @@ from agent.assembly import DATABASE_NAME, Agent, Surfaces
 from agent.clock import StationClock
 from agent.config import AgentConfig
 from agent.hardware import Hardware, build_hardware
+from agent.log_file import LOG_NAME, LogFile
 from agent.store.database import Database
 from agent.systemd import Notifier
 
@@ -70,6 +71,8 @@ async def _run_agent(config: AgentConfig, recorder: "LineRecorder | None") -> Ou
 
     clock = StationClock(step_threshold=timedelta(seconds=config.station.clock_step_s))
     config.station.state_dir.mkdir(parents=True, exist_ok=True)
+    log_file = LogFile(config.station.state_dir / LOG_NAME)
+    logging.getLogger().addHandler(log_file)
     hardware = _hardware(config, clock, recorder)
     database = Database(config.station.state_dir / DATABASE_NAME)
     agent = Agent(config, hardware, clock, Surfaces(database), restart_soon)
@@ -87,6 +90,8 @@ async def _run_agent(config: AgentConfig, recorder: "LineRecorder | None") -> Ou
     finally:
         for helper in helpers:
             helper.cancel()
+        logging.getLogger().removeHandler(log_file)
+        log_file.close()
     return Outcome.RESTART if restart.is_set() and not terminated.is_set() else Outcome.STOP
 
 

@@ -8,12 +8,14 @@ Source: OCPP 1.6 security white paper, L01 (signing certificate, root of the man
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
+
+E = TypeVar("E", bound=x509.ExtensionType)
 
 MAX_DEPTH: Final = 5
 MIN_RSA_BITS: Final = 2048
@@ -120,7 +122,7 @@ def _check_revocation(
             raise ChainError(f"the revocation list of {_name(issuer)} is out of date")
 
 
-def _extension(certificate: x509.Certificate, kind: type[x509.ExtensionTypeVar]) -> x509.ExtensionTypeVar | None:
+def _extension(certificate: x509.Certificate, kind: type[E]) -> E | None:
     try:
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:

@@ -43,9 +43,9 @@ class SimulatedInstaller:
 
 def _digest(image: Path) -> str:
     try:
-        data = image.read_bytes()
+        if image.stat().st_size == 0:
+            raise InstallError("the image is empty", not_verified=True)
+        with image.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise InstallError(f"the image cannot be read: {error.strerror}") from error
-    if not data:
-        raise InstallError("the image is empty", not_verified=True)
-    return hashlib.sha256(data).hexdigest()

@@ -1,17 +1,31 @@
 """Firmware and logs of one station. Implements `FileCommands`."""
 
 import asyncio
+from typing import TYPE_CHECKING
 
-from agent.station.firmware_updates import FirmwareUpdates
 from agent.station.log_uploads import LogUploads
+
+if TYPE_CHECKING:  # a station without an installer is spared it
+    from agent.station.firmware_updates import FirmwareUpdates
 
 
 class FileJobs:
     """Both runners; `run` returns only on cancellation."""
 
-    def __init__(self, logs: LogUploads, firmware: FirmwareUpdates | None = None) -> None:
+    def __init__(self, logs: LogUploads, firmware: "FirmwareUpdates | None" = None) -> None:
         self.logs = logs
         self.firmware = firmware
+
+    async def open(self) -> None:
+        """Load what was under way. Raises: StoreError."""
+        await self.logs.open()
+        if self.firmware is not None:
+            await self.firmware.open()
+
+    @property
+    def holds(self) -> bool:
+        """EVSEs are to be held out of service."""
+        return self.firmware is not None and self.firmware.holds
 
     @property
     def is_installing(self) -> bool:

@@ -4,10 +4,8 @@ Beside `name.part` stands `name.part.json`: of which source it is, and what iden
 appears only whole.
 """
 
-import hashlib
 import json
 import os
-import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -39,7 +37,7 @@ class PartialFile:
         self._target = target
         self._part = target.with_name(target.name + ".part")
         self._note = target.with_name(target.name + ".part.json")
-        self._source = hashlib.sha256(f"{location.shown} {location.path}".encode()).hexdigest()
+        self._source = _fingerprint(f"{location.shown} {location.path}")
         self._max_bytes = max_bytes
         self._course = course
         self._file: BinaryIO | None = None
@@ -132,7 +130,8 @@ class PartialFile:
     def _check_room(self, wanted: int) -> None:
         try:
             folder = next(each for each in self._target.parents if each.exists())
-            free = shutil.disk_usage(folder).free
+            disk = os.statvfs(folder)
+            free = disk.f_bavail * disk.f_frsize
         except OSError as error:
             raise _unwritable(error) from error
         if free < wanted + ROOM_TO_LEAVE_BYTES:
@@ -144,6 +143,12 @@ def discard(target: Path) -> None:
     for name in (target.name, target.name + ".part", target.name + ".part.json"):
         with suppress(OSError):
             target.with_name(name).unlink(missing_ok=True)
+
+
+def _fingerprint(source: str) -> str:
+    import hashlib  # noqa: PLC0415 - only where something is received
+
+    return hashlib.sha256(source.encode()).hexdigest()
 
 
 def _unwritable(error: OSError) -> TransferError:

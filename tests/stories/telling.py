@@ -60,6 +60,7 @@ async def _play(tale: Tale, case: str, plan: Plan, make_stage: StageMaker, direc
     async with make_stage(plan, directory) as stage:
         told = Story(stage, plan)
         told.case = case
+        told.directory = directory
         await told.open_books()
         if plan.started:
             await told.start_agent()

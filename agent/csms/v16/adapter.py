@@ -24,7 +24,9 @@ from agent.csms.adapter import (
 from agent.csms.v16 import messages, statuses
 from agent.csms.v16.configuration_keys import VARIABLES, ConfigurationKeys
 from agent.csms.v16.handlers_configuration import ConfigurationHandlers
+from agent.csms.v16.handlers_firmware import FirmwareHandlers
 from agent.csms.v16.handlers_local_list import LocalListHandlers
+from agent.csms.v16.handlers_logs import LogHandlers
 from agent.csms.v16.handlers_reservation import ReservationHandlers
 from agent.csms.v16.handlers_smart_charging import SmartChargingHandlers
 from agent.csms.v16.handlers_station import StationHandlers
@@ -70,11 +72,13 @@ class V16Adapter:
         self._numbers = GivenNumbers(journal)
         self._handlers: dict[str, Handler] = {
             **TransactionHandlers(commands, self._numbers).handlers(),
-            **ConfigurationHandlers(ConfigurationKeys(self._model, len(commands.evse_ids))).handlers(),
+            **ConfigurationHandlers(self._keys(commands)).handlers(),
             **StationHandlers(commands).handlers(),
             **SmartChargingHandlers(commands, self._numbers).handlers(),
             **LocalListHandlers(commands).handlers(),
             **ReservationHandlers(commands).handlers(),
+            **FirmwareHandlers(commands.files).handlers(),
+            **LogHandlers(commands.files.logs).handlers(),
             **TriggerHandlers(commands, journal, sender, self.boot_request, self.station_status_requests).handlers(),
         }
 
@@ -199,6 +203,10 @@ class V16Adapter:
         return self._integer("TransactionMessageRetryInterval")
 
     # ------------------------------------------------------------------ private
+
+    def _keys(self, commands: StationCommands) -> ConfigurationKeys:
+        updates_firmware = commands.files.firmware is not None
+        return ConfigurationKeys(self._model, len(commands.evse_ids), updates_firmware=updates_firmware)
 
     def _integer(self, key: str) -> int:
         return int(self._model.get(VARIABLES[key]).value)
