@@ -65,6 +65,11 @@ async def until_told(s: Story, *statuses: str, action: str = SIGNED, within_s: f
     await s.until(lambda: told(s, action)[-len(wanted) :] == wanted, f"{wanted} told", within_s=within_s)
 
 
+def statuses_of(s: Story, connector: int) -> list[str]:
+    frames = s.requests("StatusNotification")
+    return [f["payload"]["status"] for f in frames if f["payload"]["connectorId"] == connector]
+
+
 async def accepted(s: Story, request: tuple[str, Any], status: str = "Accepted") -> None:
     answer = await s.send(request)
     assert answer == ({"status": status} if request[0].startswith("Signed") else {})
@@ -159,9 +164,7 @@ async def test_an_update_waits_for_the_session_and_then_everything_is_as_before(
         await s.pass_time(60)
         assert (await s.state(1))["contactor_closed"]
         assert "Installing" not in told(s)
-        assert [f["payload"]["status"] for f in s.requests("StatusNotification") if f["payload"]["connectorId"] == 2][
-            -1
-        ] == ("Unavailable" if s.case == "false" else "Available")
+        assert statuses_of(s, 2)[-1] == ("Unavailable" if s.case == "false" else "Available")
         await s.plug_out(1)
         await s.until_ended()
         await until_told(s, "Installed")
@@ -185,10 +188,7 @@ async def test_what_was_out_of_service_stays_so_and_the_rest_comes_back(s: Story
         await begin_session(s, 1)
         await leave(s, 1)
         await s.until_ended()
-        statuses = {
-            f["payload"]["status"] for f in s.requests("StatusNotification") if f["payload"]["connectorId"] == 2
-        }
-        assert statuses <= {"Unavailable"}
+        assert set(statuses_of(s, 2)) <= {"Unavailable"}
 
 
 @story(versions=("1.6",), toml=TOML, cases=("DownloadScheduled", "DownloadPaused", "InstallScheduled", "Installing"))
@@ -222,6 +222,7 @@ async def test_an_update_that_the_back_end_did_not_hear_of_is_told_when_it_is_ba
     with depot(s) as files:
         await accepted(s, files.signed(3, retrieveDateTime=await s.time_in(5)))
         await until_told(s, "DownloadScheduled")
+        await s.pass_time(1, scaled=False)  # its answer must arrive, else it is rightly told again
         await s.unreachable()
         await s.pass_time(40, scaled=False)
         await s.reachable()
