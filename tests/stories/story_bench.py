@@ -38,7 +38,7 @@ class Story:
         self.leaves_open = False
         """Set by a story that ends while a transaction is open."""
         self.directory = Path()
-        """Where the station's configuration lies."""
+        """The story's own: for what the station finds there."""
         self.case = ""
         """Which of its cases a story with several plays."""
         self.unaccounted_wh = Decimal(0)
