@@ -37,12 +37,18 @@ class Outcome(Enum):
 
 async def run_agent(config: AgentConfig, record: "RecordOptions | None" = None) -> Outcome:
     """Run the station until SIGTERM, SIGINT or a reset. Raises: StoreError, ConfigError, OSError at start."""
-    recorder = None if record is None else _recorder(config, record)
+    config.station.state_dir.mkdir(parents=True, exist_ok=True)
+    log_file = LogFile(config.station.state_dir / LOG_NAME)
+    logging.getLogger().addHandler(log_file)
+    recorder = None
     try:
+        recorder = None if record is None else _recorder(config, record)
         return await _run_agent(config, recorder)
     finally:
         if recorder is not None:
             recorder.close()
+        logging.getLogger().removeHandler(log_file)
+        log_file.close()
 
 
 def _recorder(config: AgentConfig, record: "RecordOptions") -> "LineRecorder":
@@ -70,9 +76,6 @@ async def _run_agent(config: AgentConfig, recorder: "LineRecorder | None") -> Ou
         stop.set()
 
     clock = StationClock(step_threshold=timedelta(seconds=config.station.clock_step_s))
-    config.station.state_dir.mkdir(parents=True, exist_ok=True)
-    log_file = LogFile(config.station.state_dir / LOG_NAME)
-    logging.getLogger().addHandler(log_file)
     hardware = _hardware(config, clock, recorder)
     database = Database(config.station.state_dir / DATABASE_NAME)
     agent = Agent(config, hardware, clock, Surfaces(database), restart_soon)
@@ -90,8 +93,6 @@ async def _run_agent(config: AgentConfig, recorder: "LineRecorder | None") -> Ou
     finally:
         for helper in helpers:
             helper.cancel()
-        logging.getLogger().removeHandler(log_file)
-        log_file.close()
     return Outcome.RESTART if restart.is_set() and not terminated.is_set() else Outcome.STOP
 
 

@@ -170,9 +170,8 @@ class Journal:
             if also is not None:
                 also(connection)
 
-        self._replaceable.pop(("state", evse_id), None)
-        self._replaceable.pop(("register", evse_id), None)
-        self._replaceable.pop(("memory", evse_id), None)
+        for what in ("state", "register", "memory"):
+            self._replaceable.pop((what, evse_id), None)
         self._writer.write(write, lambda: self._window.announce(rows), on_failure, at_once=True)
         for listener in self._recorded:
             asyncio.get_running_loop().call_soon(listener, facts[0])

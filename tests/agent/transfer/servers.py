@@ -42,27 +42,27 @@ class FtpHouse:
 def ftp_server(folder: Path, *, certificate: tuple[Path, Path] | None = None, rest: bool = True) -> Iterator[FtpHouse]:
     """Serve a folder by ftp, or by ftps with a certificate; `rest`: whether it can go on in the middle of a file."""
     house = FtpHouse(0, folder)
+    handler = _ftp_handler(house, tls=certificate is not None, rest=rest)
+    handler.authorizer = DummyAuthorizer()
+    handler.authorizer.add_user(USER, PASSWORD, str(folder), perm="elradfmwMT")
+    if certificate is not None:
+        handler.certfile, handler.keyfile = (str(each) for each in certificate)
+        handler.tls_control_required = handler.tls_data_required = True
+    server = FTPServer(("127.0.0.1", 0), handler)
+    house.port = server.socket.getsockname()[1]
+    over = threading.Event()
+    thread = threading.Thread(target=lambda: _until(server, over), daemon=True)
+    thread.start()
+    try:
+        yield house
+    finally:
+        over.set()
+        thread.join()
 
-    def cut(handler: Foreign) -> None:
-        moved = handler.tot_bytes_sent + handler.tot_bytes_received
-        if house.cut_after and moved >= house.cut_after[0]:
-            house.cut_after.pop(0)
-            handler.cmd_channel.close_when_done()
-            handler.close()
 
-    class Data(handlers.TLS_DTPHandler if certificate else handlers.DTPHandler):  # type: ignore[misc]  # no types
-        ac_in_buffer_size = ac_out_buffer_size = 16_384
-
-        def handle_read_event(self) -> None:
-            super().handle_read_event()
-            cut(self)
-
-        def initiate_send(self) -> None:
-            super().initiate_send()
-            cut(self)
-
-    class Handler(handlers.TLS_FTPHandler if certificate else handlers.FTPHandler):  # type: ignore[misc]  # no types
-        dtp_handler = Data
+def _ftp_handler(house: FtpHouse, *, tls: bool, rest: bool) -> Foreign:
+    class Handler(handlers.TLS_FTPHandler if tls else handlers.FTPHandler):  # type: ignore[misc]  # no types
+        dtp_handler = _ftp_data(house, tls=tls)
         use_sendfile = False
         auth_failed_timeout = 0
 
@@ -76,21 +76,28 @@ def ftp_server(folder: Path, *, certificate: tuple[Path, Path] | None = None, re
             else:
                 self.respond("502 not here")
 
-    Handler.authorizer = DummyAuthorizer()
-    Handler.authorizer.add_user(USER, PASSWORD, str(folder), perm="elradfmwMT")
-    if certificate is not None:
-        Handler.certfile, Handler.keyfile = (str(each) for each in certificate)
-        Handler.tls_control_required = Handler.tls_data_required = True
-    server = FTPServer(("127.0.0.1", 0), Handler)
-    house.port = server.socket.getsockname()[1]
-    over = threading.Event()
-    thread = threading.Thread(target=lambda: _until(server, over), daemon=True)
-    thread.start()
-    try:
-        yield house
-    finally:
-        over.set()
-        thread.join()
+    return Handler
+
+
+def _ftp_data(house: FtpHouse, *, tls: bool) -> Foreign:
+    class Data(handlers.TLS_DTPHandler if tls else handlers.DTPHandler):  # type: ignore[misc]  # no types
+        ac_in_buffer_size = ac_out_buffer_size = 16_384
+
+        def handle_read_event(self) -> None:
+            super().handle_read_event()
+            self._cut_if_due()
+
+        def initiate_send(self) -> None:
+            super().initiate_send()
+            self._cut_if_due()
+
+        def _cut_if_due(self) -> None:
+            if house.cut_after and self.tot_bytes_sent + self.tot_bytes_received >= house.cut_after[0]:
+                house.cut_after.pop(0)
+                self.cmd_channel.close_when_done()
+                self.close()
+
+    return Data
 
 
 def _until(server: Foreign, over: threading.Event) -> None:
@@ -121,43 +128,11 @@ def sftp_server(folder: Path, *, port: int = 0) -> Iterator[SftpHouse]:
 
     async def serve() -> None:
         house = SftpHouse(0, asyncssh.generate_private_key("ssh-ed25519"), [], [])
-
-        class Ssh(asyncssh.SSHServer):
-            def begin_auth(self, username: str) -> bool:  # noqa: ARG002 - any user is asked
-                return True
-
-            def password_auth_supported(self) -> bool:
-                return True
-
-            def validate_password(self, username: str, password: str) -> bool:
-                return (username, password) == (USER, PASSWORD)
-
-        class Files(asyncssh.SFTPServer):
-            def __init__(self, chan: Foreign) -> None:
-                super().__init__(chan, chroot=str(folder).encode())
-                self._connection = chan.get_connection()
-                self._moved = 0
-
-            def open(self, path: bytes, pflags: int, attrs: Foreign) -> Foreign:
-                house.opened.append(path.decode())
-                return super().open(path, pflags, attrs)
-
-            def read(self, file_obj: Foreign, offset: int, size: int) -> Foreign:
-                self._count(size)
-                return super().read(file_obj, offset, size)
-
-            def write(self, file_obj: Foreign, offset: int, data: bytes) -> Foreign:
-                self._count(len(data))
-                return super().write(file_obj, offset, data)
-
-            def _count(self, size: int) -> None:
-                self._moved += size
-                if house.cut_after and self._moved > house.cut_after[0]:
-                    house.cut_after.pop(0)
-                    self._connection.abort()
-
         server = await asyncssh.listen(
-            "127.0.0.1", port, server_factory=Ssh, server_host_keys=[house.host_key], sftp_factory=Files
+            *("127.0.0.1", port),
+            server_factory=_Ssh,
+            server_host_keys=[house.host_key],
+            sftp_factory=lambda channel: _Files(channel, house, folder),
         )
         house.port = server.sockets[0].getsockname()[1]
         over = asyncio.Event()
@@ -176,6 +151,43 @@ def sftp_server(folder: Path, *, port: int = 0) -> Iterator[SftpHouse]:
     finally:
         loop.call_soon_threadsafe(over.set)
         thread.join(10)
+
+
+class _Ssh(asyncssh.SSHServer):
+    def begin_auth(self, username: str) -> bool:  # noqa: ARG002 - any user is asked
+        return True
+
+    def password_auth_supported(self) -> bool:
+        return True
+
+    def validate_password(self, username: str, password: str) -> bool:
+        return (username, password) == (USER, PASSWORD)
+
+
+class _Files(asyncssh.SFTPServer):
+    def __init__(self, channel: Foreign, house: SftpHouse, folder: Path) -> None:
+        super().__init__(channel, chroot=str(folder).encode())
+        self._house = house
+        self._connection = channel.get_connection()
+        self._moved = 0
+
+    def open(self, path: bytes, pflags: int, attrs: Foreign) -> Foreign:
+        self._house.opened.append(path.decode())
+        return super().open(path, pflags, attrs)
+
+    def read(self, file_obj: Foreign, offset: int, size: int) -> Foreign:
+        self._count(size)
+        return super().read(file_obj, offset, size)
+
+    def write(self, file_obj: Foreign, offset: int, data: bytes) -> Foreign:
+        self._count(len(data))
+        return super().write(file_obj, offset, data)
+
+    def _count(self, size: int) -> None:
+        self._moved += size
+        if self._house.cut_after and self._moved > self._house.cut_after[0]:
+            self._house.cut_after.pop(0)
+            self._connection.abort()
 
 
 async def until_moved(course: Course, size: int) -> None:

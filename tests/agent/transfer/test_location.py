@@ -31,7 +31,7 @@ def test_every_scheme_has_its_port(scheme: str, port: int) -> None:
     ("url", "failure", "word"),
     [
         ("gopher://files.example/fw", Failure.NOT_SUPPORTED, "gopher"),
-        ("file:///etc/passwd", Failure.NOT_SUPPORTED, "file"),
+        ("file://host/etc/passwd", Failure.NOT_SUPPORTED, "file"),
         ("files.example/fw", Failure.NOT_SUPPORTED, "nothing"),
         ("ftps://files.example:990/fw", Failure.NOT_SUPPORTED, "990"),
         ("", Failure.BAD_REQUEST, "URL"),

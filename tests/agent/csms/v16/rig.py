@@ -32,9 +32,13 @@ class KnownTransactions:
 class Rig(AdapterRig[V16Adapter]):
     """`known` holds the transactions that the back-end has given an id."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, firmware: bool = True) -> None:
+        """`firmware`: there is an installer."""
+        self._firmware = firmware
         self.known = KnownTransactions()
         super().__init__(OFFICIAL, self._make)
 
     def _make(self, station: FakeStation, sender: Send) -> V16Adapter:
+        if not self._firmware:
+            station.files.firmware = None
         return V16Adapter(station, clock=StoppedClock(), identity=IDENTITY, sender=sender, journal=self.known)

@@ -27,17 +27,22 @@ BUILT = {
     "ClearCache",
     "ClearChargingProfile",
     "DataTransfer",
+    "ExtendedTriggerMessage",
     "GetCompositeSchedule",
     "GetConfiguration",
+    "GetDiagnostics",
     "GetLocalListVersion",
+    "GetLog",
     "RemoteStartTransaction",
     "RemoteStopTransaction",
     "ReserveNow",
     "Reset",
     "SendLocalList",
     "SetChargingProfile",
+    "SignedUpdateFirmware",
     "TriggerMessage",
     "UnlockConnector",
+    "UpdateFirmware",
 }
 
 
