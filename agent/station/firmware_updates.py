@@ -142,6 +142,8 @@ class FirmwareUpdates:
         """Go on with what was under way, then look when something may be due."""
         async with asyncio.TaskGroup() as group:
             self._group = group
+            kept = None if self._update is None or self._update.is_over else self._image(self._update).name
+            self._spawn_beside(asyncio.to_thread(_sweep, self._parts.folder, kept))
             if self._update is not None:
                 self._handle(ev.Begun(self._parts.clock.now().utc, restored=True))
             while True:
@@ -303,6 +305,14 @@ class FirmwareUpdates:
         else:
             reason = "" if proof is Proof.CONFIRMED else "the station came back with the firmware that it had before"
             self._report(update, ev.Proven(reason))
+
+
+def _sweep(folder: Path, kept: str | None) -> None:
+    """Delete what a kill has left of other updates."""
+    for file in folder.glob("firmware-*"):
+        if kept is None or not file.name.startswith(kept):
+            with suppress(OSError):
+                file.unlink()
 
 
 def _refused(outcome: UpdateOutcome, reason: str) -> UpdateReply:

@@ -4,6 +4,8 @@ import logging
 import re
 from pathlib import Path
 
+import pytest
+
 from agent import log_file
 from agent.log_file import LogFile
 from agent.rotating_file import RotatingFile
@@ -48,10 +50,10 @@ def test_a_disk_that_cannot_be_written_is_not_told_to_itself(tmp_path: Path) -> 
     assert not (tmp_path / "agent.log").exists()
 
 
-def test_a_record_that_cannot_be_written_harms_nobody(tmp_path: Path) -> None:
+def test_a_record_that_cannot_be_written_harms_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = LogFile(tmp_path / "agent.log")
-    log.handleError = lambda _record: None  # type: ignore[method-assign]  # it would print to the test's output
     log.emit(logging.LogRecord("x", logging.INFO, "", 0, "%d", ("no number",), None))
     log.emit(record("the next"))
     log.close()
     assert (tmp_path / "agent.log").read_text().endswith("the next\n")
+    assert "no number" in capsys.readouterr().err

@@ -157,6 +157,17 @@ def test_the_hold_begins_with_the_first_look_and_outlives_a_kill(tmp_path: Path)
     play(tmp_path, story, evses=2)
 
 
+def test_what_a_kill_has_left_of_other_updates_is_swept_out(tmp_path: Path) -> None:
+    folder = tmp_path / "state" / "firmware"
+    folder.mkdir(parents=True)
+    (folder / "firmware-3.image.part").write_bytes(b"half of one")
+
+    async def story(_rig: VirtualStation) -> None:
+        await until(lambda: left_behind(tmp_path) == [])
+
+    play(tmp_path, story)
+
+
 def test_an_order_that_comes_while_everything_is_held_counts_afterwards(tmp_path: Path) -> None:
     async def story(rig: VirtualStation) -> None:
         with file_server() as server:
