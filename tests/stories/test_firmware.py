@@ -7,7 +7,7 @@ from typing import Any
 
 from hil.file_server import FileFault, FileShelf, file_server
 from tests.agent.firmware.manufacturer import Manufacturer, Party
-from tests.stories.sessions import begin_session, leave
+from tests.stories.sessions import CARD, begin_session, leave
 from tests.stories.story_bench import Story
 from tests.stories.telling import story
 
@@ -195,6 +195,21 @@ async def test_what_was_out_of_service_stays_so_and_the_rest_comes_back(s: Story
         await leave(s, 1)
         await s.until_ended()
         assert set(statuses_of(s, 2)) <= {"Unavailable"}
+
+
+@story(versions=("1.6",), toml=TOML)
+async def test_a_reservation_outlives_an_update(s: Story) -> None:
+    """What is held out of service for a moment has not become Unavailable in the sense of section 5.13."""
+    with depot(s) as files:
+        files.shelf.files["/fw.bin"] = b""
+        expiry = {"expiryDate": await s.time_in(3600), "idTag": CARD, "reservationId": 7, "connectorId": 1}
+        assert (await s.send(("ReserveNow", expiry)))["status"] == "Accepted"
+        await s.until_told("Reserved")
+        await accepted(s, files.plain())
+        await until_told(s, "InstallationFailed", action=PLAIN)
+        await s.until_told("Unavailable")
+        await s.until_told("Reserved")
+        assert (await s.send(("CancelReservation", {"reservationId": 7})))["status"] == "Accepted"
 
 
 @story(versions=("1.6",), toml=TOML, cases=("DownloadScheduled", "DownloadPaused", "InstallScheduled", "Installing"))

@@ -181,7 +181,7 @@ def test_an_order_that_comes_while_everything_is_held_counts_afterwards(tmp_path
             await station_of(rig).change_availability(3, operative=True)
             assert state(rig, 3) is SessionState.UNAVAILABLE
             await unplug(rig, 1)
-            await until(lambda: statuses(rig)[-1:] == ["Installed"])
+            await until(lambda: statuses(rig)[-1:] == ["Installed"], within_s=5)  # not only at the next look
             await until(lambda: state(rig, 3) is SessionState.AVAILABLE)
             assert state(rig, 2) is SessionState.UNAVAILABLE
 
