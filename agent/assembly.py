@@ -29,6 +29,7 @@ from agent.domain.signed_transaction import SigningTerms
 from agent.domain.transaction import TransactionState
 from agent.domain.variable import VariableKey
 from agent.domain.vocabulary import IdToken, IdTokenType, StoppedReason, TriggerReason
+from agent.file_assembly import FRAME_LOG_NAME, build_file_jobs
 from agent.guarding import guard_settings
 from agent.hardware import EvseHardware, Hardware, ReaderHardware
 from agent.presets import build_device_model
@@ -38,6 +39,7 @@ from agent.station.charging_station import ChargingStation
 from agent.station.event_ids import EventIds
 from agent.station.evse import Evse
 from agent.station.guard import Guard
+from agent.station.install_site import StationAsInstallSite
 from agent.station.journal import Journal
 from agent.station.metering import Metering
 from agent.station.reservation_desk import ReservationDesk
@@ -59,7 +61,6 @@ BOARDS_FIRST_S = 0.25
 """BootNotification waits so long for boards: one that was just switched on takes seconds to answer."""
 COMMANDED_S = 0.005
 """From a board's first answer to the first command to it."""
-FRAME_LOG_NAME = "ocpp-frames.log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ class Agent:
         self.station: ChargingStation
         self.client: CsmsClient
         self.security: StationSecurity
+        self._files = build_file_jobs(config, self._database, self.journal, clock, self._documents)
         self._boot_reason = boot_history.POWER_UP
         self._boards_steered = asyncio.Event()
         self._memories: dict[int, EvseMemory] = {}
@@ -125,6 +127,8 @@ class Agent:
         await self.charging_profiles.open()
         reservations = ReservationDesk(self._database, self._clock)
         await reservations.open()
+        await self._files.open()
+        operative.held = self._files.holds
         if self._config.csms.frame_log:
             self._frames = FrameLog(
                 self._config.station.state_dir / FRAME_LOG_NAME, utc_offset_s=lambda: _offset_s(self._clock)
@@ -157,8 +161,11 @@ class Agent:
             self._keep_availability,
             self._restart_announced,
             reservations,
+            self._files,
         )
         self.station = ChargingStation(parts, self.client.back_end, config.station.supply_max_current_a)
+        if self._files.firmware is not None:
+            self._files.firmware.attach(StationAsInstallSite(self.station, operative, self._restart_announced))
         machine = session_machine()
         self.station.add(
             [self._evse(evse_id, hardware, machine, operative) for evse_id, hardware in self._hardware.evses.items()]
@@ -182,6 +189,11 @@ class Agent:
 
     async def _send_signing_request(self, csr: str) -> None:
         await self.client.send_signing_request(csr)
+
+    def _documents(self) -> dict[str, str]:
+        from agent.diagnostics import documents  # noqa: PLC0415 - only when somebody asks for them
+
+        return documents(self._config, self.station, self.journal, self._clock)
 
     def _wiring(self) -> dict[int, Wiring]:
         evses = {evse.id: evse for evse in self._config.evse}

@@ -25,6 +25,7 @@ from agent.config_tables import (
     ReaderConfig,
     RecoveryConfig,
     StationConfig,
+    TransferConfig,
 )
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "ReaderConfig",
     "RecoveryConfig",
     "StationConfig",
+    "TransferConfig",
     "config_json_schema",
     "describe_error",
     "load_config",

@@ -164,6 +164,25 @@ class FirmwareConfig:
         "who installs firmware; 'simulated' only with --bench",
         default=None,
     )
+    roots_dir: Path | None = setting(
+        FilePath(), "directory of the manufacturer's roots (.pem, .crt) and revocation lists (.crl)", default=None
+    )
+
+
+@settings
+class TransferConfig:
+    """Files to and from remote systems: firmware, diagnostics, logs."""
+
+    ca_file: Path | None = setting(
+        FilePath(), "PEM roots for https and ftps; absent = [csms] ca_file, else the system's", default=None
+    )
+    known_hosts_file: Path | None = setting(
+        FilePath(), "host keys of sftp servers; absent = the first key seen is trusted and kept", default=None
+    )
+    stall_timeout_s: float = setting(Number(1, 3600, "s"), "nothing moved for so long: given up, s", default=30.0)
+    max_download_bytes: int = setting(
+        Number(1, 2**40, "bytes", whole=True), "largest file that is taken, bytes", default=2 * 1024**3
+    )
 
 
 @settings
@@ -360,6 +379,7 @@ class AgentConfig:
     variables: Mapping[str, Scalar] = free_table("first value of any OCPP 2.x variable, 'Component.Variable' = value")
     ocpp16_keys: Mapping[str, Scalar] = free_table("first value of any OCPP 1.6 key")
     firmware: FirmwareConfig = table(FirmwareConfig, "firmware updates", default=FirmwareConfig())
+    transfer: TransferConfig = table(TransferConfig, "file transfers", default=TransferConfig())
     evse: tuple[EvseConfig, ...] = table(EvseConfig, "the EVSEs", default=())
     reader: tuple[ReaderConfig, ...] = table(ReaderConfig, "RFID readers", default=())
     bench: bool

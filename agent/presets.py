@@ -51,6 +51,7 @@ def _describe(config: AgentConfig) -> StationDescription:
         ),
         phases=station.phases,
         signs=any(evse.meter.signed for evse in config.evse),
+        updates_firmware=config.firmware.installer is not None,
     )
 
 

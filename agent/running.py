@@ -13,6 +13,7 @@ from agent.assembly import DATABASE_NAME, Agent, Surfaces
 from agent.config import AgentConfig
 from agent.domain.timekeeping import BACK_END_FIRST, NTP_FIRST
 from agent.hardware import Hardware, build_hardware
+from agent.log_file import LOG_NAME, LogFile
 from agent.station.station_clock import StationClock
 from agent.store.database import Database
 from agent.systemd import Notifier
@@ -37,12 +38,18 @@ class Outcome(Enum):
 
 async def run_agent(config: AgentConfig, record: "RecordOptions | None" = None) -> Outcome:
     """Run the station until SIGTERM, SIGINT or a reset. Raises: StoreError, ConfigError, OSError at start."""
-    recorder = None if record is None else _recorder(config, record)
+    config.station.state_dir.mkdir(parents=True, exist_ok=True)
+    log_file = LogFile(config.station.state_dir / LOG_NAME)
+    logging.getLogger().addHandler(log_file)
+    recorder = None
     try:
+        recorder = None if record is None else _recorder(config, record)
         return await _run_agent(config, recorder)
     finally:
         if recorder is not None:
             recorder.close()
+        logging.getLogger().removeHandler(log_file)
+        log_file.close()
 
 
 def _recorder(config: AgentConfig, record: "RecordOptions") -> "LineRecorder":
@@ -71,7 +78,6 @@ async def _run_agent(config: AgentConfig, recorder: "LineRecorder | None") -> Ou
 
     order = BACK_END_FIRST if config.station.clock_source == "csms" else NTP_FIRST
     clock = StationClock(step_threshold=timedelta(seconds=config.station.clock_step_s), order=order)
-    config.station.state_dir.mkdir(parents=True, exist_ok=True)
     hardware = _hardware(config, clock, recorder)
     database = Database(config.station.state_dir / DATABASE_NAME)
     agent = Agent(config, hardware, clock, Surfaces(database), restart_soon)

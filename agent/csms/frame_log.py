@@ -5,20 +5,16 @@ for frames now and then: woken by each, it would take the interpreter just when 
 frames that differ in their message id only is written as its first few and their number.
 """
 
-import logging
-import os
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from agent.csms.frame_mask import mask, without_message_id
-
-logger = logging.getLogger(__name__)
+from agent.rotating_file import RotatingFile
 
 MAX_FILE_BYTES = 5_000_000
 KEPT_FILES = 3
@@ -65,7 +61,7 @@ class FrameLog:
         self._closing = threading.Event()
         self._utc_offset_s = utc_offset_s
         self._lost = 0
-        self._writer = _Writer(path, max_file_bytes)
+        self._writer = RotatingFile(path, max_file_bytes, KEPT_FILES, FILE_MODE)
         self._thread = threading.Thread(target=self._write_all, name="frame-log", daemon=True)
         self._thread.start()
 
@@ -129,68 +125,6 @@ class _Repeats:
     def _hidden(self, direction: str) -> list[str]:
         hidden = self._count[direction] - MAX_SHOWN_REPEATS + 1
         return [f"{_utc(time.time())} {direction} the same again {hidden} times\n"] if hidden > 0 else []
-
-
-class _Writer:
-    """A size-limited file and its predecessors; a full or broken disk costs frames, never more."""
-
-    def __init__(self, path: Path, max_bytes: int) -> None:
-        self._path = path
-        self._max_bytes = max_bytes
-        self._file: BinaryIO | None = None
-        self._size = 0
-        self._broken = False
-
-    def write(self, lines: list[str]) -> None:
-        try:
-            for line in lines:
-                self._size += self._open().write(line.encode(errors="backslashreplace"))
-                self._rotate_if_full()
-        except OSError as error:
-            self._give_up(error)
-
-    def flush(self) -> None:
-        if self._file is None:
-            return
-        try:
-            self._file.flush()
-            self._broken = False
-        except OSError as error:
-            self._give_up(error)
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-
-    def _give_up(self, error: OSError) -> None:
-        if not self._broken:
-            logger.warning("frame log cannot be written: %s", error)
-        self._broken = True
-        file, self._file = self._file, None
-        if file is not None:
-            with suppress(OSError):  # what it still holds cannot be written either
-                file.close()
-
-    def _open(self) -> BinaryIO:
-        if self._file is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.fdopen(os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, FILE_MODE), "ab")
-            self._size = self._file.tell()
-        return self._file
-
-    def _rotate_if_full(self) -> None:
-        if self._file is None or self._size < self._max_bytes:
-            return
-        self._file.close()
-        self._file = None
-        for number in range(KEPT_FILES - 1, 0, -1):
-            older = self._numbered(number)
-            if older.exists():
-                older.replace(self._numbered(number + 1))
-        self._path.replace(self._numbered(1))
-
-    def _numbered(self, number: int) -> Path:
-        return self._path.with_name(f"{self._path.name}.{number}")
 
 
 def _utc(at: float) -> str:

@@ -13,9 +13,15 @@ class Availability:
 
     def __init__(self, evse_ids: Iterable[int], stored: Mapping[int, bool]) -> None:
         self._operative = {evse_id: stored.get(evse_id, True) for evse_id in (STATION, *evse_ids)}
+        self.held = False
+        """Nothing may serve for the moment, for an update of the firmware; what was set is not touched by that."""
 
     def operative(self, evse_id: int) -> bool:
         """Tell whether this EVSE may serve."""
+        return not self.held and self.ordered_operative(evse_id)
+
+    def ordered_operative(self, evse_id: int) -> bool:
+        """Tell whether this EVSE may serve by what was set."""
         return self._operative[STATION] and self._operative[evse_id]
 
     def change(self, evse_id: int | None, *, operative: bool) -> list[int]:

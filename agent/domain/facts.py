@@ -10,14 +10,19 @@ from decimal import Decimal
 
 from agent.domain.vocabulary import (
     ChargingState,
+    FirmwareStatus,
     IdToken,
     ReadingContext,
     StoppedReason,
     TriggerReason,
+    UploadStatus,
 )
 from hal.api import Fault, MeterReading
 from hal.signed_meter import SignedRecord
 from hal.value import dataclass
+
+STATION = 0
+"""evse_id of a fact about the station as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +129,29 @@ class FaultChanged:
     """The transaction that was open meanwhile; the fact is no part of it."""
 
 
+@dataclass(frozen=True, slots=True)
+class FirmwareStatusChanged:
+    """An update of the station's firmware came to another step."""
+
+    at: datetime
+    status: FirmwareStatus
+    request_id: int | None = None
+    """None: the back-end gave none (OCPP 1.6 without its security extension)."""
+    evse_id: int = STATION
+
+
+@dataclass(frozen=True, slots=True)
+class UploadStatusChanged:
+    """An upload of a log came to another step."""
+
+    at: datetime
+    status: UploadStatus
+    request_id: int | None = None
+    evse_id: int = STATION
+
+
 TransactionFact = TransactionStarted | TransactionUpdated | TransactionEnded
-StationFact = UnauthorisedEnergyFound | FaultChanged
+StationFact = UnauthorisedEnergyFound | FaultChanged | FirmwareStatusChanged | UploadStatusChanged
 """Facts that belong to no transaction."""
 Fact = TransactionFact | StationFact
 

@@ -149,3 +149,42 @@ class Authorization:
     def valid(self, now: datetime) -> bool:
         """Accepted, and not expired since."""
         return self.accepted and (self.expires_at is None or now < self.expires_at)
+
+
+class FirmwareStatus(Enum):
+    """FirmwareStatusEnumType."""
+
+    IDLE = "Idle"
+    DOWNLOAD_SCHEDULED = "DownloadScheduled"
+    DOWNLOADING = "Downloading"
+    DOWNLOAD_PAUSED = "DownloadPaused"
+    DOWNLOAD_FAILED = "DownloadFailed"
+    DOWNLOADED = "Downloaded"
+    SIGNATURE_VERIFIED = "SignatureVerified"
+    INVALID_SIGNATURE = "InvalidSignature"
+    INSTALL_SCHEDULED = "InstallScheduled"
+    INSTALLING = "Installing"
+    INSTALL_REBOOTING = "InstallRebooting"
+    INSTALL_VERIFICATION_FAILED = "InstallVerificationFailed"
+    INSTALLATION_FAILED = "InstallationFailed"
+    INSTALLED = "Installed"
+
+
+class UploadStatus(Enum):
+    """UploadLogStatusEnumType."""
+
+    IDLE = "Idle"
+    UPLOADING = "Uploading"
+    UPLOADED = "Uploaded"
+    UPLOAD_FAILURE = "UploadFailure"
+    BAD_MESSAGE = "BadMessage"
+    NOT_SUPPORTED_OPERATION = "NotSupportedOperation"
+    PERMISSION_DENIED = "PermissionDenied"
+    ACCEPTED_CANCELED = "AcceptedCanceled"
+
+
+class LogType(Enum):
+    """LogEnumType."""
+
+    DIAGNOSTICS = "DiagnosticsLog"
+    SECURITY = "SecurityLog"

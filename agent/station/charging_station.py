@@ -31,6 +31,7 @@ from agent.station.commands import (
     UnlockOutcome,
 )
 from agent.station.evse import Evse
+from agent.station.file_jobs import FileJobs
 from agent.station.sampling import TRIGGERED, SampleIntervals
 from agent.station.station_parts import StationParts
 from agent.station.supply import Supply
@@ -96,6 +97,7 @@ class ChargingStation:
         async with asyncio.TaskGroup() as group:
             self._group = group
             group.create_task(self._parts.reservations.run(), name="reservations")
+            group.create_task(self._parts.files.run(), name="file jobs")
             for evse in self._evses.values():
                 group.create_task(evse.run(), name=f"evse {evse.evse_id}")
 
@@ -136,7 +138,7 @@ class ChargingStation:
         evse = self._evses.get(evse_id)
         state = None if evse is None else evse.session.state
         return state is SessionState.FAULTED or (
-            state is SessionState.UNAVAILABLE and not self._parts.availability.operative(evse_id)
+            state is SessionState.UNAVAILABLE and not self._parts.availability.ordered_operative(evse_id)
         )
 
     def _reservation_changed(self, evse_id: int | None) -> None:
@@ -145,6 +147,7 @@ class ChargingStation:
                 evse.post(ev.ReservationChanged())
 
     def _reset_if_idle(self) -> None:
+        self._parts.files.look_again()
         if self._reset_pending and not self.open_transactions():
             self._reset_pending = False
             self._spawn_reset(StoppedReason.IMMEDIATE_RESET, SCHEDULED_RESET)
@@ -202,6 +205,11 @@ class ChargingStation:
     def charging_profiles(self) -> ChargingProfiles:
         """Charging profiles of the station."""
         return self._parts.charging_profiles
+
+    @property
+    def files(self) -> FileJobs:
+        """Firmware and logs of the station."""
+        return self._parts.files
 
     def evse_status(self, evse_id: int) -> EvseStatus | None:
         """Return the present status; None while unknown or no such EVSE."""
@@ -305,7 +313,7 @@ class ChargingStation:
 
     async def reset(self, kind: ResetKind, evse_id: int | None = None) -> ResetOutcome:
         """Restart the station: at once after ending what runs, or when nothing runs. Source: OCPP 2.0.1 B11, B12."""
-        if evse_id is not None:
+        if evse_id is not None or self._parts.files.is_installing:
             return ResetOutcome.REJECTED
         if kind is ResetKind.ON_IDLE and self.open_transactions():
             self._reset_pending = True

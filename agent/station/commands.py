@@ -14,6 +14,7 @@ from agent.domain.local_list import ListUpdate, UpdateOutcome
 from agent.domain.reservation import Reservation, ReserveOutcome
 from agent.domain.session_state import EvseStatus
 from agent.domain.vocabulary import IdToken, TxPoint
+from agent.station.file_commands import FileCommands
 from hal.value import dataclass
 
 
@@ -113,6 +114,10 @@ class StationCommands(Protocol):
     @property
     def charging_profiles(self) -> ProfileCommands:
         """Charging profiles."""
+
+    @property
+    def files(self) -> FileCommands:
+        """Firmware and logs."""
 
     def evse_status(self, evse_id: int) -> EvseStatus | None:
         """Return the present status; None while unknown or no such EVSE."""

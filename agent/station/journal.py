@@ -24,10 +24,10 @@ from agent.domain.delivery import TransactionAtCsms
 from agent.domain.evse_memory import EvseMemory
 from agent.domain.facts import (
     Fact,
-    FaultChanged,
     JournalRow,
     StationFact,
     TransactionEnded,
+    TransactionFact,
     TransactionStarted,
     UnauthorisedEnergyFound,
 )
@@ -144,9 +144,11 @@ class Journal:
         facts: Sequence[Fact],
         state: object | None,
         on_failure: Callable[[StoreError], None],
+        also: Callable[[Connection], None] | None = None,
     ) -> None:
         """Store facts and the state of the open transaction of this EVSE (None: none is open) in one commit.
 
+        `also`: goes into the same commit as the facts.
         A state without facts replaces one that is still waiting. `on_failure` is called at most once, on the loop.
         Raises: StoreError if something here cannot be written as text; nothing is recorded then.
         """
@@ -168,10 +170,11 @@ class Journal:
             transactions.put_open_state(connection, evse_id, text)
             if register is not None:
                 registers.put(connection, evse_id, register)
+            if also is not None:
+                also(connection)
 
-        self._replaceable.pop(("state", evse_id), None)
-        self._replaceable.pop(("register", evse_id), None)
-        self._replaceable.pop(("memory", evse_id), None)
+        for what in ("state", "register", "memory"):
+            self._replaceable.pop((what, evse_id), None)
         self._writer.write(write, lambda: self._window.announce(rows), on_failure, at_once=True)
         for listener in self._recorded:
             asyncio.get_running_loop().call_soon(listener, facts[0])
@@ -316,7 +319,7 @@ class Journal:
     def _note_registers(self, facts: Sequence[Fact]) -> bool:
         noted = False
         for fact in facts:
-            if isinstance(fact, FaultChanged):
+            if not isinstance(fact, TransactionFact | UnauthorisedEnergyFound):
                 continue
             register_wh = fact.register_now_wh if isinstance(fact, UnauthorisedEnergyFound) else fact.register_wh
             if register_wh is not None:

@@ -7,6 +7,7 @@ from agent.domain.availability import Availability
 from agent.domain.device_model import DeviceModel
 from agent.station.authorizer import Authorizer
 from agent.station.charging_profiles import ChargingProfiles
+from agent.station.file_jobs import FileJobs
 from agent.station.journal import Journal
 from agent.station.reservation_desk import ReservationDesk
 from hal.value import dataclass
@@ -27,3 +28,4 @@ class StationParts:
     restart: Callable[[str], None]
     """End this process so that it starts again, for this BootReasonEnumType."""
     reservations: ReservationDesk
+    files: FileJobs

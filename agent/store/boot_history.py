@@ -16,6 +16,7 @@ POWER_UP: Final = "PowerUp"
 APPLICATION_RESET: Final = "ApplicationReset"
 REMOTE_RESET: Final = "RemoteReset"
 SCHEDULED_RESET: Final = "ScheduledReset"
+FIRMWARE_UPDATE: Final = "FirmwareUpdate"
 
 
 def this_boot_id() -> str:

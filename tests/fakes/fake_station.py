@@ -27,6 +27,7 @@ from agent.station.commands import (
 )
 from agent.store.errors import StoreError
 from hal.api import Fault, MeterReading, Quality
+from tests.fakes.fake_files import FakeFiles
 
 NOW = datetime(2026, 3, 14, 15, 9, 26, 535_000, tzinfo=UTC)
 
@@ -92,6 +93,7 @@ class FakeStation:
     device_model: DeviceModel = field(default_factory=device_model)
     evse_ids: tuple[int, ...] = (1, 2)
     charging_profiles: FakeProfiles = field(default_factory=FakeProfiles)
+    files: FakeFiles = field(default_factory=FakeFiles)
     asked: list[tuple[object, ...]] = field(default_factory=list)
     has_lock: bool = False
     cache_enabled: bool = True

@@ -5,8 +5,10 @@ The same story runs in virtual time and over real processes; nothing here sleeps
 
 import inspect
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from hil.csms.dialect import Dialect, Request
@@ -35,6 +37,8 @@ class Story:
         self.dialect = Dialect(plan.version)
         self.leaves_open = False
         """Set by a story that ends while a transaction is open."""
+        self.directory = Path()
+        """The story's own: for what the station finds there."""
         self.case = ""
         """Which of its cases a story with several plays."""
         self.unaccounted_wh = Decimal(0)
@@ -108,6 +112,13 @@ class Story:
 
     async def boot(self, **fields: Any) -> None:
         await self.stage.csms("boot", **fields)
+
+    async def time_in(self, seconds: float) -> str:
+        """Return the back-end's time so many seconds from now, by its answer to a heartbeat that it asks for."""
+        assert (await self.send(self.dialect.trigger("Heartbeat")))["status"] == "Accepted"
+        sent = [f for f in self.stage.frames if f["direction"] == "out" and "currentTime" in f["payload"]]
+        now = datetime.fromisoformat(sent[-1]["payload"]["currentTime"])
+        return (now + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
 
     async def drop(self, code: int | None = None) -> None:
         await self.stage.csms("drop", code=code)

@@ -33,12 +33,14 @@ def story(
 ) -> Callable[[Tale], Test]:
     """Play this story in every version, world, case and on every board.
 
-    `smoke`: over real processes in `make test` as well. `{case}` in `toml` is replaced by the case.
+    `smoke`: over real processes in `make test` as well. `{case}` in `toml` is replaced by the case, `{directory}` by
+    the story's own.
     """
 
     def decorate(tale: Tale) -> Test:
         def test(version: str, case: str, world: str, board: str, tmp_path: Path) -> None:
-            plan = Plan(version, evses, toml.replace("{case}", case), link_toml, started, board, hours)
+            written = toml.replace("{case}", case).replace("{directory}", str(tmp_path))
+            plan = Plan(version, evses, written, link_toml, started, board, hours)
             if world == "virtual":
                 run_virtual(_play(tale, case, plan, virtual_stage, tmp_path))
             else:
@@ -60,6 +62,7 @@ async def _play(tale: Tale, case: str, plan: Plan, make_stage: StageMaker, direc
     async with make_stage(plan, directory) as stage:
         told = Story(stage, plan)
         told.case = case
+        told.directory = directory
         await told.open_books()
         if plan.started:
             await told.start_agent()

@@ -26,7 +26,9 @@ from agent.csms.v16 import messages, statuses
 from agent.csms.v16.configuration_keys import VARIABLES, ConfigurationKeys
 from agent.csms.v16.handlers_certificates import CertificateHandlers
 from agent.csms.v16.handlers_configuration import ConfigurationHandlers
+from agent.csms.v16.handlers_firmware import FirmwareHandlers
 from agent.csms.v16.handlers_local_list import LocalListHandlers
+from agent.csms.v16.handlers_logs import LogHandlers
 from agent.csms.v16.handlers_reservation import ReservationHandlers
 from agent.csms.v16.handlers_smart_charging import SmartChargingHandlers
 from agent.csms.v16.handlers_station import StationHandlers
@@ -80,6 +82,8 @@ class V16Adapter:
             **SmartChargingHandlers(commands, self._numbers).handlers(),
             **LocalListHandlers(commands).handlers(),
             **ReservationHandlers(commands).handlers(),
+            **FirmwareHandlers(commands.files).handlers(),
+            **LogHandlers(commands.files.logs).handlers(),
             **({} if security is None else CertificateHandlers(security).handlers()),
             **self._triggers(journal, sender, security).handlers(),
         }
@@ -211,8 +215,12 @@ class V16Adapter:
     # ------------------------------------------------------------------ private
 
     def _keys(self, security: SecurityCommands | None) -> ConfigurationKeys:
-        special = {} if security is None else security_keys(security)
-        return ConfigurationKeys(self._model, len(self._commands.evse_ids), special)
+        return ConfigurationKeys(
+            self._model,
+            len(self._commands.evse_ids),
+            {} if security is None else security_keys(security),
+            updates_firmware=self._commands.files.firmware is not None,
+        )
 
     def _triggers(self, journal: TransactionIds, sender: Send, security: SecurityCommands | None) -> TriggerHandlers:
         sign = None if security is None else security.request_certificate

@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 MAX_KEYS = 100
 FEATURE_PROFILES = "Core,LocalAuthListManagement,RemoteTrigger,Reservation,SmartCharging"
+FIRMWARE_PROFILE = "FirmwareManagement"
+"""Only where somebody can install firmware; diagnostics, which belong to it, are there in any case."""
 
 VARIABLES: dict[str, VariableKey] = {
     "AllowOfflineTxForUnknownId": VariableKey("AuthCtrlr", "OfflineTxForUnknownIdEnabled"),
@@ -62,8 +64,9 @@ _BUILT = {
     "MaxChargingProfilesInstalled": str(MAX_PROFILES),
     "ReserveConnectorZeroSupported": "true",
     "SendLocalListMaxLength": str(local_list.MAX_ENTRIES),
+    "SupportedFileTransferProtocols": "FTP,FTPS,HTTP,HTTPS,SFTP",
 }
-"""Source: OCPP 1.6 sections 9.2 to 9.4."""
+"""Source: OCPP 1.6 sections 9.2 to 9.4; security white paper (SupportedFileTransferProtocols)."""
 _CONSTANTS = ("GetConfigurationMaxKeys", "NumberOfConnectors", "SupportedFeatureProfiles", *_LONGEST_LISTS, *_BUILT)
 _NAMES = sorted((*VARIABLES, *_CONSTANTS), key=str.casefold)
 _SPELLING = {name.casefold(): name for name in _NAMES}
@@ -102,15 +105,20 @@ class ConfigurationKeys:
     """The keys of one station. Names are compared without regard to case (CiString50)."""
 
     def __init__(
-        self, model: DeviceModel, connectors: int, special: Mapping[str, SpecialKey] = MappingProxyType({})
+        self,
+        model: DeviceModel,
+        connectors: int,
+        special: Mapping[str, SpecialKey] = MappingProxyType({}),
+        *,
+        updates_firmware: bool = False,
     ) -> None:
-        """`special`: keys that are no views of variables."""
+        """`special`: keys that are no views of variables; `updates_firmware`: there is an installer."""
         self._model = model
         self._special = {name.casefold(): (name, key) for name, key in special.items()}
         constants = {
             "GetConfigurationMaxKeys": str(MAX_KEYS),
             "NumberOfConnectors": str(connectors),
-            "SupportedFeatureProfiles": FEATURE_PROFILES,
+            "SupportedFeatureProfiles": _feature_profiles(updates_firmware=updates_firmware),
             **_BUILT,
             **{name: str(len(model.definition(key).values)) for name, key in _LONGEST_LISTS.items()},
         }
@@ -170,6 +178,11 @@ class ConfigurationKeys:
         definition = self._model.definition(VARIABLES[name])
         value = self._model.get(definition.key).value
         return Setting(name, value, readonly=definition.mutability is Mutability.READ_ONLY)
+
+
+def _feature_profiles(*, updates_firmware: bool) -> str:
+    profiles = [*FEATURE_PROFILES.split(","), *((FIRMWARE_PROFILE,) if updates_firmware else ())]
+    return ",".join(sorted(profiles))
 
 
 def _nearest(name: str) -> str:

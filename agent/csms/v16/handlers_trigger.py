@@ -1,7 +1,7 @@
-"""TriggerMessage and ExtendedTriggerMessage. Accepted only if the message will really come; it comes after the answer.
+"""TriggerMessage and ExtendedTriggerMessage. Accepted only if the message will really come, after the answer.
 
-Source: OCPP 1.6 section 5.17, the security white paper (edition 3) for the extended one. connectorId 0 is taken for the
-station where a status is asked for.
+Source: OCPP 1.6 section 5.17; security white paper, ExtendedTriggerMessage.req. connectorId 0 is taken for the station
+where a status is asked for.
 """
 
 import asyncio
@@ -10,13 +10,14 @@ from dataclasses import replace
 from functools import partial
 
 from agent.csms.adapter import Handler, Outgoing, Payload, Reply, Send
-from agent.csms.v16 import messages, statuses
+from agent.csms.v16 import file_messages, messages, statuses
 from agent.csms.v16.transaction_ids import TransactionIds
 from agent.csms.v16.wire_values import STATION
-from agent.domain.vocabulary import ReadingContext
+from agent.domain.vocabulary import FirmwareStatus, ReadingContext
 from agent.station.commands import StationCommands
 
 Trigger = Callable[[int | None], Awaitable[Reply] | Reply]
+"""Given a connectorId, or None."""
 
 
 class TriggerHandlers:
@@ -43,22 +44,41 @@ class TriggerHandlers:
             "StatusNotification": self._status,
             "MeterValues": self._meter_values,
         }
-        self._extended_triggers = dict(self._triggers)
+        self._plain = self._triggers | {
+            "FirmwareStatusNotification": self._firmware_status,
+            "DiagnosticsStatusNotification": self._diagnostics_status,
+        }
+        self._extended = self._triggers | {
+            "FirmwareStatusNotification": self._signed_firmware_status,
+            "LogStatusNotification": self._log_status,
+        }
         if sign_certificate is not None:
-            self._extended_triggers["SignChargePointCertificate"] = partial(_sign, sign_certificate)
+            self._extended["SignChargePointCertificate"] = partial(_sign, sign_certificate)
 
     def handlers(self) -> dict[str, Handler]:
         """Return action name to handler."""
         return {
-            "TriggerMessage": partial(self._trigger, self._triggers),
-            "ExtendedTriggerMessage": partial(self._trigger, self._extended_triggers),
+            "TriggerMessage": partial(_trigger, self._plain),
+            "ExtendedTriggerMessage": partial(_trigger, self._extended),
         }
 
-    def _trigger(self, triggers: Mapping[str, Trigger], payload: Payload) -> Awaitable[Reply] | Reply:
-        trigger = triggers.get(payload["requestedMessage"])
-        if trigger is None:
-            return Reply({"status": "NotImplemented"})
-        return trigger(payload.get("connectorId"))
+    def _firmware_status(self, _connector_id: int | None) -> Reply:
+        status, _request_id = self._present_firmware()
+        return self._send([file_messages.present_firmware_status(status)])
+
+    def _signed_firmware_status(self, _connector_id: int | None) -> Reply:
+        return self._send([file_messages.signed_firmware_status(*self._present_firmware())])
+
+    def _present_firmware(self) -> tuple[FirmwareStatus, int | None]:
+        firmware = self._commands.files.firmware
+        return (FirmwareStatus.IDLE, None) if firmware is None else firmware.present
+
+    def _diagnostics_status(self, _connector_id: int | None) -> Reply:
+        status, _request_id = self._commands.files.logs.present
+        return self._send(file_messages.upload_status(status, None))
+
+    def _log_status(self, _connector_id: int | None) -> Reply:
+        return self._send([file_messages.log_status(*self._commands.files.logs.present)])
 
     def _status(self, connector_id: int | None) -> Reply:
         requests = self._station_status() if connector_id in {None, STATION} else []
@@ -106,3 +126,10 @@ def _sign(begin: Callable[[], None], _connector_id: int | None) -> Reply:
         begin()
 
     return Reply({"status": "Accepted"}, follow_up)
+
+
+def _trigger(triggers: Mapping[str, Trigger], payload: Payload) -> Awaitable[Reply] | Reply:
+    trigger = triggers.get(payload["requestedMessage"])
+    if trigger is None:
+        return Reply({"status": "NotImplemented"})
+    return trigger(payload.get("connectorId"))

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from agent.csms.adapter import Outgoing, Payload, RpcError, RpcErrorCode
 from agent.csms.signed_values import signed_values
-from agent.csms.v16 import statuses
+from agent.csms.v16 import file_messages, statuses
 from agent.csms.v16.sampled_values import meter_values_of
 from agent.csms.v16.signed_data import signed_data
 from agent.csms.v16.wire_values import ID_TAG_CHARS, id_tag, timestamp
@@ -20,11 +20,13 @@ from agent.domain.device_model import DeviceModel
 from agent.domain.facts import (
     Fact,
     FaultChanged,
+    FirmwareStatusChanged,
     Sample,
     TransactionEnded,
     TransactionStarted,
     TransactionUpdated,
     UnauthorisedEnergyFound,
+    UploadStatusChanged,
 )
 from agent.domain.session_state import EvseStatus
 from agent.domain.vocabulary import IdToken, StoppedReason, TriggerReason
@@ -124,6 +126,10 @@ def fact_messages(
             return statuses.unauthorised_energy(fact, present)
         case FaultChanged():
             return []  # told by StatusNotification as it happens, which 1.6 does not queue
+        case FirmwareStatusChanged():
+            return file_messages.firmware_status(fact.status, fact.request_id)
+        case UploadStatusChanged():
+            return file_messages.upload_status(fact.status, fact.request_id)
         case _:
             assert_never(fact)
 

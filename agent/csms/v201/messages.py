@@ -15,12 +15,14 @@ from agent.domain.device_model import DeviceModel
 from agent.domain.facts import (
     Fact,
     FaultChanged,
+    FirmwareStatusChanged,
     Sample,
     TransactionEnded,
     TransactionFact,
     TransactionStarted,
     TransactionUpdated,
     UnauthorisedEnergyFound,
+    UploadStatusChanged,
 )
 from agent.domain.session_state import EvseStatus, SessionState
 from agent.domain.vocabulary import IdToken, ReadingContext, StoppedReason
@@ -119,8 +121,17 @@ def fact_messages(fact: Fact, model: DeviceModel) -> list[Outgoing]:
             return [Outgoing("SecurityEventNotification", _unauthorised_energy(fact))]
         case FaultChanged():
             return [Outgoing("NotifyEvent", notify_event(fact))]
+        case FirmwareStatusChanged():
+            return _of_request("FirmwareStatusNotification", fact.status.value, fact.request_id)
+        case UploadStatusChanged():
+            return _of_request("LogStatusNotification", fact.status.value, fact.request_id)
         case _:
             assert_never(fact)
+
+
+def _of_request(action: str, status: str, request_id: int | None) -> list[Outgoing]:
+    """A step of what was asked for with an id; without one (a plain request of 1.6) this version cannot tell it."""
+    return [] if request_id is None else [Outgoing(action, {"status": status, "requestId": request_id})]
 
 
 def _started(fact: TransactionStarted, model: DeviceModel) -> Payload:

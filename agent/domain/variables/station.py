@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from agent.domain.variable import DataType, VariableDefinition, VariableKey
 from agent.domain.variables import controllers
+from agent.domain.variables.rows import flag
 from agent.domain.vocabulary import ConnectorStatus
 from hal.value import dataclass
 
@@ -46,12 +47,19 @@ class StationDescription:
     measurands: tuple[str, ...] = MEASURANDS
     signs: bool = False
     """A meter of it signs transactions."""
+    updates_firmware: bool = False
+    """Somebody here can install firmware."""
 
 
 def station_definitions(station: StationDescription) -> list[VariableDefinition]:
     """Return every variable that this station has, in the order in which reports tell them."""
     return [
         *_charging_station(station),
+        *(
+            (flag("ChargingStation", "AllowNewSessionsPendingFirmwareUpdate", default=False),)
+            if station.updates_firmware
+            else ()
+        ),
         *(row for evse in station.evses for row in _evse(evse)),
         *controllers.communication(),
         *controllers.authorization(),

@@ -66,5 +66,7 @@ class _Builder:
     def _text(self, schema: Schema) -> st.SearchStrategy[str]:
         if schema.get("format") == "date-time":
             return st.just("2026-01-01T00:00:00Z")
+        if schema.get("format") == "uri":
+            return st.sampled_from(("ftp://files.example/in/", "https://user:word@files.example/x?y=1", "urn:x"))
         longest = schema.get("maxLength", LONGEST_TEXT)
         return st.text(max_size=longest) | self._words.map(lambda word: word[:longest])

@@ -6,14 +6,16 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from agent.domain.delivery import TransactionAtCsms
 from agent.domain.evse_memory import EvseMemory
-from agent.domain.facts import Fact, UnauthorisedEnergyFound
-from agent.store import journal_rows
+from agent.domain.facts import STATION, Fact, FirmwareStatusChanged, UnauthorisedEnergyFound
+from agent.domain.vocabulary import FirmwareStatus
+from agent.store import file_jobs, journal_rows
 from agent.store.database import Operation
 from agent.store.errors import StoreError
 from agent.store.executors import WriterThread
@@ -245,3 +247,14 @@ async def test_what_is_remembered_after_a_fact_is_not_stored_before_it(rig: Jour
     rig.record([started()])
     rig.journal.remember(1, EvseMemory(closings=2))
     assert rig.journal._writer.unstored_count == 3
+
+
+async def test_what_goes_with_a_fact_is_in_the_same_commit(rig: JournalRig) -> None:
+    fact = FirmwareStatusChanged(BEGIN, FirmwareStatus.DOWNLOADING, 7)
+
+    put = partial(file_jobs.put, name="x", text='"kept"')
+    rig.journal.record(STATION, [fact], None, rig.failures.append, also=put)
+    await rig.journal.flush()
+    assert await rig.database.run(partial(file_jobs.load, name="x", type_=str)) == "kept"
+    assert (await rig.take()).fact == fact
+    assert rig.journal.last_register(STATION) is None

@@ -33,12 +33,16 @@ class KnownTransactions:
 class Rig(AdapterRig[V16Adapter]):
     """`known` holds the transactions that the back-end has given an id."""
 
-    def __init__(self, security: SecurityCommands | None = None) -> None:
+    def __init__(self, security: SecurityCommands | None = None, *, firmware: bool = True) -> None:
+        """`firmware`: there is an installer."""
+        self._firmware = firmware
         self.known = KnownTransactions()
         self._security = security
         super().__init__(OFFICIAL, self._make)
 
     def _make(self, station: FakeStation, sender: Send) -> V16Adapter:
+        if not self._firmware:
+            station.files.firmware = None
         return V16Adapter(
             station,
             clock=StoppedClock(),

@@ -30,15 +30,19 @@ BUILT = {
     "ExtendedTriggerMessage",
     "GetCompositeSchedule",
     "GetConfiguration",
+    "GetDiagnostics",
     "GetLocalListVersion",
+    "GetLog",
     "RemoteStartTransaction",
     "RemoteStopTransaction",
     "ReserveNow",
     "Reset",
     "SendLocalList",
     "SetChargingProfile",
+    "SignedUpdateFirmware",
     "TriggerMessage",
     "UnlockConnector",
+    "UpdateFirmware",
 }
 
 

@@ -28,7 +28,10 @@ READ_ONLY = {
     "SendLocalListMaxLength": "10000",
     "StopTransactionOnEVSideDisconnect": "true",
     "StopTxnSampledDataMaxLength": "7",
-    "SupportedFeatureProfiles": "Core,LocalAuthListManagement,RemoteTrigger,Reservation,SmartCharging",
+    "SupportedFeatureProfiles": (
+        "Core,FirmwareManagement,LocalAuthListManagement,RemoteTrigger,Reservation,SmartCharging"
+    ),
+    "SupportedFileTransferProtocols": "FTP,FTPS,HTTP,HTTPS,SFTP",
     "UnlockConnectorOnEVSideDisconnect": "true",
 }
 NAMES = sorted([*VARIABLES, *READ_ONLY])

@@ -1,6 +1,8 @@
 import pytest
 
+from agent.csms.adapter import Outgoing
 from agent.domain.device_model import VariableKey
+from agent.domain.vocabulary import FirmwareStatus, UploadStatus
 from tests.agent.csms.v16.rig import Rig
 
 
@@ -66,6 +68,46 @@ async def test_meter_values_are_refused_when_the_meter_is_silent_or_the_connecto
     assert rig.sent == []
 
 
-@pytest.mark.parametrize("message", ["DiagnosticsStatusNotification", "FirmwareStatusNotification"])
-async def test_messages_that_are_not_built_are_not_implemented(message: str) -> None:
-    assert await trigger(Rig(), message) == "NotImplemented"
+async def extended(rig: Rig, message: str) -> str:
+    status: str = (await rig.ask("ExtendedTriggerMessage", {"requestedMessage": message}))["status"]
+    return status
+
+
+async def test_without_an_update_or_upload_idle_is_told() -> None:
+    """OCPP 1.6 sections 4.4 and 4.5; white paper, ExtendedTriggerMessage: Idle goes without a request id."""
+    rig = Rig()
+    for message in ("FirmwareStatusNotification", "DiagnosticsStatusNotification"):
+        assert await trigger(rig, message) == "Accepted"
+        assert rig.sent.pop() == Outgoing(message, {"status": "Idle"})
+    for message, action in (
+        ("FirmwareStatusNotification", "SignedFirmwareStatusNotification"),
+        ("LogStatusNotification", "LogStatusNotification"),
+    ):
+        assert await extended(rig, message) == "Accepted"
+        assert rig.sent.pop() == Outgoing(action, {"status": "Idle"})
+
+
+async def test_an_update_and_an_upload_are_told_as_they_stand() -> None:
+    rig = Rig()
+    assert rig.station.files.firmware is not None
+    rig.station.files.firmware.present = (FirmwareStatus.INSTALL_SCHEDULED, 7)
+    rig.station.files.logs.present = (UploadStatus.UPLOADING, 8)
+    await trigger(rig, "FirmwareStatusNotification")
+    assert rig.sent.pop().payload == {"status": "Downloaded"}
+    await trigger(rig, "DiagnosticsStatusNotification")
+    assert rig.sent.pop().payload == {"status": "Uploading"}
+    await extended(rig, "FirmwareStatusNotification")
+    assert rig.sent.pop().payload == {"status": "InstallScheduled", "requestId": 7}
+    await extended(rig, "LogStatusNotification")
+    assert rig.sent.pop().payload == {"status": "Uploading", "requestId": 8}
+
+
+@pytest.mark.parametrize("message", ["BootNotification", "Heartbeat", "StatusNotification", "MeterValues"])
+async def test_the_extended_trigger_knows_the_plain_messages_too(message: str) -> None:
+    rig = Rig()
+    assert await extended(rig, message) == "Accepted"
+    assert {outgoing.action for outgoing in rig.sent} == {message}
+
+
+async def test_messages_that_are_not_built_are_not_implemented() -> None:
+    assert await extended(Rig(), "SignChargePointCertificate") == "NotImplemented"
