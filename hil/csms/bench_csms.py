@@ -31,6 +31,8 @@ class Station:
     version: str = ""
     link: StationLink | None = None
     connections: int = 0
+    security: str = ""
+    """How it came in last: `plain`, `tls`, or `mutual` with the serial number of its certificate."""
     requests: int = 0
     boot_status: str | None = None
     """The status last answered; None before the first BootNotification."""
@@ -44,6 +46,7 @@ class Station:
             "version": self.version,
             "connected": self.link is not None,
             "connections": self.connections,
+            "security": self.security,
             "requests": self.requests,
             "boot_status": self.boot_status,
             "requests_before_accepted": self.requests_before_accepted,
@@ -90,14 +93,14 @@ class BenchCsms:
         """All frames still kept, oldest first."""
         return list(self.log.frames)
 
-    async def accept(self, identity: str, version: str, connection: Connection) -> None:
+    async def accept(self, identity: str, version: str, connection: Connection, security: str = "") -> None:
         """Serve one connection until it closes; a newer one of the same identity replaces the older."""
         if version not in wire.VERSIONS:
             raise ValueError(f"OCPP {version!r} is not supported; supported: {', '.join(wire.VERSIONS)}")
         station = self.stations.setdefault(identity, Station(identity))
         older = station.link
         link = StationLink(identity, version, connection, self)
-        station.link, station.version = link, version
+        station.link, station.version, station.security = link, version, security
         station.connections += 1
         self.note(link, "-", "connected", "", "", {"version": version, "replaces": older is not None})
         if older is not None:
