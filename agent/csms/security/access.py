@@ -6,7 +6,7 @@ before it is answered, so that a power loss leaves the old way or the new one on
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from agent.csms.security.own_certificate import OwnCertificate
 from agent.csms.security.root_store import RootStore
 from agent.csms.security.vocabulary import FAILED_TO_AUTHENTICATE, RECONFIGURED, CertificateUse, RaiseSecurityEvent
 from agent.csms.tls import anchor_of
+from agent.domain.delivery import owner_name, same_owner
 from agent.store.private_files import make_private_directory, write_private
 from hal.together import together
 from hal.value import dataclass
@@ -79,6 +80,8 @@ class Access:
         """Ends the present connection, if there is one, and dials at once."""
         self.is_idle: Callable[[], bool] = lambda: True
         """Nothing is open or queued that a change of back-end would tear apart."""
+        self.unsettled_owners: Callable[[], Collection[str]] = tuple
+        """To whom transactions belong that are open or not told to the end."""
 
     def open(self) -> None:
         """Read what was changed before; what was changed over another configuration is dropped."""
@@ -207,7 +210,7 @@ class Access:
 
     async def _connect(self, attempt: Attempt, subprotocols: Sequence[str]) -> Connection:
         back_end = self._back_ends[attempt.place]
-        offered = [each for each in back_end.subprotocols if each in subprotocols]
+        offered = self._offered(back_end, [each for each in back_end.subprotocols if each in subprotocols])
         if attempt.security_profile == MUTUAL_TLS and attempt.endpoint.client_certificate_file is None:
             raise DialError(
                 f"cannot connect to {attempt.endpoint.full_url}: profile 3 needs a certificate, there is none"
@@ -216,6 +219,18 @@ class Access:
         transport = getattr(connection, "transport", None)
         self._anchor = None if transport is None else anchor_of(transport.get_extra_info("ssl_object"))
         return connection
+
+    def _offered(self, back_end: BackEndPlan, subprotocols: list[str]) -> list[str]:
+        """Offer the version of transactions that are not over there alone; before all is lost, every version."""
+        if self._plan.failures >= self._policy.attempts.of_back_end - 1:
+            return subprotocols
+        owners = self.unsettled_owners()
+        bound = [
+            each
+            for each in subprotocols
+            if any(same_owner(owner, owner_name(back_end.owner, each)) for owner in owners)
+        ]
+        return bound or subprotocols
 
     async def _change(self, state: AccessState) -> None:
         """Keep a state on disk, then in memory. Raises: OSError."""
