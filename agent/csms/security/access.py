@@ -184,7 +184,7 @@ class Access:
         return self._back_ends[place].name
 
     def _state(self, back_end: BackEndPlan) -> AccessState:
-        return self._states.get(back_end.name) or AccessState(back_end.basis)
+        return self._states.get(back_end.name) or AccessState()
 
     def _materials(self) -> Materials:
         return Materials(
@@ -234,9 +234,10 @@ class Access:
 
     async def _change(self, state: AccessState) -> None:
         """Keep a state on disk, then in memory. Raises: OSError."""
-        name = self._plan.back_end.name
-        await self._write({**self._states, name: state})
-        self._states[name] = state
+        back_end = self._plan.back_end
+        state = replace(state, basis=back_end.basis)
+        await self._write({**self._states, back_end.name: state})
+        self._states[back_end.name] = state
         self._plan.trial_failures = 0
 
     async def _write(self, states: dict[str, AccessState]) -> None:
@@ -292,7 +293,7 @@ class Access:
         self._raise(FAILED_TO_AUTHENTICATE, f"fell back to the former settings: {reason}"[:255])
 
     async def _keep(self, back_end: BackEndPlan, state: AccessState) -> None:
-        self._states[back_end.name] = state
+        self._states[back_end.name] = replace(state, basis=back_end.basis)
         await self._write(self._states)
 
     async def _return_to_better(self) -> None:

@@ -7,7 +7,6 @@ Source: white paper edition 3 and OCPP 2.0.1 part 2, A02 and A03. Rules kept her
 """
 
 import asyncio
-import hashlib
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -93,7 +92,9 @@ class OwnCertificate:
         return KeyFiles(self._files.path(entry.chain_file), self._files.path(entry.key_file))
 
     def _request(self, organization: str) -> str:
-        from agent.csms.security import signing_request  # noqa: PLC0415 - cryptography, in this thread
+        import hashlib  # noqa: PLC0415 - in this thread
+
+        from agent.csms.security import signing_request  # noqa: PLC0415 - cryptography
 
         key = signing_request.new_key(self._key_kind)
         key_pem = signing_request.key_pem(key)
