@@ -266,33 +266,40 @@ async def test_a_new_authorization_key_is_used_and_a_wrong_one_given_up(tmp_path
         assert KEY[::-1] not in log
 
 
+@asynccontextmanager
+async def second_back_end(directory: Path) -> AsyncIterator[tuple[str, ControlClient]]:
+    """Another bench CSMS, its URL and its control socket."""
+    words = ["hil.cli", "csms", "--control", str(directory / "b.sock"), "--versions", "1.6"]
+    process = ChildProcess("second back-end", words, directory / "b.log")
+    try:
+        url = (await process.start_until_ready())["url"]
+        client = ControlClient("b", directory / "b.sock", lambda _event: None)
+        await client.open()
+        listening = asyncio.create_task(client.run())
+        yield url, client
+        listening.cancel()
+        client.close()
+    finally:
+        await process.end(2.0)
+
+
 @pytest.mark.slow
 async def test_a_dies_b_takes_over_a_returns_and_both_ledgers_are_right(tmp_path: Path) -> None:
     """Lessons 27 and 28: what A began ends at A, what B began ends at B."""
-    second = ChildProcess(
-        "second back-end",
-        ["hil.cli", "csms", "--control", str(tmp_path / "b.sock"), "--versions", "1.6"],
-        tmp_path / "b.log",
-    )
-    try:
-        url = (await second.start_until_ready())["url"]
+    async with second_back_end(tmp_path) as (url, b):
         profile = f'[[csms.connection_profiles]]\nname = "b"\nurl = "{url}"\nsecurity_profile = 0\n'
         toml = "connect_attempts = 2\nreturn_after_s = 3.0\nswitch_wait_s = 30.0\n"
         async with playing(tmp_path, toml=toml, further=profile) as s:
-            b = ControlClient("b", tmp_path / "b.sock", lambda _event: None)
-            await b.open()
-            listening = asyncio.create_task(b.run())
-            await s.charge()
 
             async def begun() -> bool:
                 return bool((await s.station.csms.ask("ledger"))["open"] == 1)
 
-            await s.until(begun, "A knows the transaction")
-            s.station.network.cut()
-
             async def at_b() -> bool:
                 return bool((await b.ask("stations")).get(IDENTITY, {}).get("connected"))
 
+            await s.charge()
+            await s.until(begun, "A knows the transaction")
+            s.station.network.cut()
             await s.until(at_b, "B has the station")
             assert await s.is_charging()
             stop = await b.ask("send", action="RemoteStopTransaction", payload={"transactionId": 1})
@@ -308,7 +315,3 @@ async def test_a_dies_b_takes_over_a_returns_and_both_ledgers_are_right(tmp_path
             assert (of_a["id_token"], of_b["id_token"]) == (CARD, OTHER_CARD)
             assert (of_a["repeats"], of_b["repeats"]) == (0, 0)
             assert not await at_b(), "the station is back at A"
-            listening.cancel()
-            b.close()
-    finally:
-        await second.end(2.0)

@@ -5,6 +5,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from agent.csms.connection import Dialler, Endpoint, WebsocketDialler
@@ -30,6 +31,12 @@ async def refuse_to_send(_csr: str) -> None:
     raise SigningRefusedError("nobody signs here")
 
 
+def _on_the_loop(now: Callable[[], datetime]) -> datetime:
+    """As the station's clock: not to be read in a thread."""
+    asyncio.get_running_loop()
+    return now()
+
+
 class PlainSecurity:
     """Everything under one directory; `events` holds the security events that were raised."""
 
@@ -45,11 +52,7 @@ class PlainSecurity:
         now: Callable[[], datetime] = utc_now,
         key_kind: str = "ecdsa",
     ) -> None:
-        def on_the_loop() -> datetime:
-            """As the station's clock: not to be read in a thread."""
-            asyncio.get_running_loop()
-            return now()
-
+        on_the_loop = partial(_on_the_loop, now)
         folder = directory or Path(tempfile.gettempdir(), f"nothing-is-kept-{uuid.uuid4()}")
         self.events: list[tuple[str, str]] = []
         self.model = DeviceModel(security("S-1", 1))
