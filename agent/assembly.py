@@ -185,6 +185,7 @@ class Agent:
         )
         security.open()
         security.access.is_idle = lambda: not self.station.open_transactions() and not self.journal.has_queued()
+        security.access.unsettled_owners = self.journal.unsettled_owners
         return security
 
     async def _send_signing_request(self, csr: str) -> None:

@@ -106,7 +106,7 @@ class CsmsConfig:
         Number(1, 100, whole=True), "tries with new security settings before the former ones", default=3
     )
     connect_attempts: int = setting(
-        Number(1, 100, whole=True), "tries before the next back-end of connection_profiles", default=3
+        Number(2, 100, whole=True), "tries before the next back-end of connection_profiles", default=3
     )
     return_after_s: float = setting(
         Number(1, 30 * _DAY_S, "s"),

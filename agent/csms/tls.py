@@ -4,7 +4,6 @@ Fails closed: the chain is always verified. Only the check of the name may be le
 networks reach back-ends by address.
 """
 
-import hashlib
 import ssl
 from pathlib import Path
 
@@ -68,6 +67,8 @@ def anchor_of(tls: ssl.SSLObject | None) -> str | None:
     certificates = chain() if chain is not None else None
     if not certificates:
         return ""
+    import hashlib  # noqa: PLC0415 - the websocket client has loaded it by then
+
     root = certificates[-1]
     der = root if isinstance(root, bytes) else root.public_bytes(_DER)
     return hashlib.sha256(der).hexdigest()

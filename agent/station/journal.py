@@ -70,7 +70,7 @@ class Journal:
         self._window = QueueWindow(database, window_rows)
         self._deliveries = Deliveries()
         self.set_aside = SetAside(database, self._writer, self._window, self._deliveries, window_rows)
-        self.release = self.set_aside.release
+        self.release, self.unsettled_owners = self.set_aside.release, self._deliveries.unsettled_owners
         self._open_states: dict[int, str] = {}
         # The last write of an EVSE's state or register that no fact of it followed: a newer value may take its place.
         self._replaceable: dict[tuple[str, int], Write] = {}

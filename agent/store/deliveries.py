@@ -39,6 +39,14 @@ class Deliveries:
         """Tell whether rows of this transaction (None: any rows) are queued."""
         return self._total > 0 if transaction_id is None else transaction_id in self._queued
 
+    def unsettled_owners(self) -> set[str]:
+        """Return to whom transactions belong that are open, or of which rows are queued."""
+        return {
+            record.owner
+            for transaction_id, record in self._records.items()
+            if record.owner is not None and (not record.ended or transaction_id in self._queued)
+        }
+
     def record(self, transaction_id: str) -> TransactionRecord:
         """Return what is known of a transaction."""
         return self._records.get(transaction_id) or TransactionRecord(transaction_id)

@@ -4,7 +4,6 @@ Blocks: for a thread.
 """
 
 import os
-import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,7 +18,7 @@ def make_private_directory(path: Path) -> None:
 
 def write_private(path: Path, content: bytes) -> None:
     """Replace a file; after a power loss it holds either the old content or the new. Raises: OSError."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE)
         with os.fdopen(descriptor, "wb") as file:

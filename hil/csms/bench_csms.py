@@ -32,6 +32,8 @@ class Station:
     version: str = ""
     link: StationLink | None = None
     connections: int = 0
+    security: str = ""
+    """How it came in last: `plain`, `tls`, or `mutual` with the serial number of its certificate."""
     requests: int = 0
     boot_status: str | None = None
     """The status last answered; None before the first BootNotification."""
@@ -45,6 +47,7 @@ class Station:
             "version": self.version,
             "connected": self.link is not None,
             "connections": self.connections,
+            "security": self.security,
             "requests": self.requests,
             "boot_status": self.boot_status,
             "requests_before_accepted": self.requests_before_accepted,
@@ -94,7 +97,7 @@ class BenchCsms:
         """All frames still kept, oldest first."""
         return list(self.log.frames)
 
-    async def accept(self, identity: str, version: str, connection: Connection) -> None:
+    async def accept(self, identity: str, version: str, connection: Connection, security: str = "") -> None:
         """Serve one connection until it closes; a newer one of the same identity replaces the older."""
         if version not in wire.VERSIONS:
             raise ValueError(f"OCPP {version!r} is not supported; supported: {', '.join(wire.VERSIONS)}")
@@ -102,7 +105,7 @@ class BenchCsms:
         older = station.link
         station.connections += 1
         link = StationLink(identity, version, connection, self, station.connections)
-        station.link, station.version = link, version
+        station.link, station.version, station.security = link, version, security
         self.note(link, "-", "connected", "", "", {"version": version, "replaces": older is not None})
         if older is not None:
             await older.drop(REPLACED_CODE)

@@ -8,7 +8,7 @@ import ssl
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from hil.command_line import DONE, FAILED, WRONG_USAGE, complain
 from hil.csms.bench_csms import BenchCsms
@@ -20,6 +20,9 @@ from hil.csms.state_file import StateFile, StateFileError
 from hil.csms.websocket_server import Door, serve_websockets, tls_context
 from hil.csms.wire import VERSIONS
 from hil.csms.zoo.catalogue import QUIRKS
+
+if TYPE_CHECKING:
+    from hil.csms.certificate_office import CertificateOffice
 
 COMMAND = "pilotline-bench csms"
 
@@ -38,6 +41,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--password-file", type=Path, metavar="FILE", help="file whose first line is that password")
     parser.add_argument("--cert", type=Path, metavar="PEM", help="serve TLS with this certificate chain")
     parser.add_argument("--key", type=Path, metavar="PEM", help="its private key")
+    parser.add_argument(
+        "--authority", type=Path, metavar="DIR", help="be a certificate authority that signs requests; kept in DIR"
+    )
+    parser.add_argument(
+        "--secure-port",
+        type=int,
+        metavar="PORT",
+        help="with --authority: TLS on this port too, client certificates taken",
+    )
     parser.add_argument("--versions", default=",".join(VERSIONS), help="OCPP versions to accept (default: %(default)s)")
     parser.add_argument("--boot-status", choices=BOOT_STATUSES, default="Accepted", help="answer to BootNotification")
     parser.add_argument(
@@ -88,14 +100,30 @@ async def _serve(args: argparse.Namespace, door: Door, tls: ssl.SSLContext | Non
     async with AsyncExitStack() as stack:
         csms = _csms(args, stack)
         ping_s = args.ping_interval or None
+        office = await _office(args, csms, stack)
+        if office is not None and args.secure_port is not None:
+            files = office.authority
+            secure = tls_context(files.certificate_file, files.key_file, files.root_file)
+            await stack.enter_async_context(
+                serve_websockets(csms, door, host=args.host, port=args.secure_port, tls=secure, ping_interval_s=ping_s)
+            )
         url = await stack.enter_async_context(
             serve_websockets(csms, door, host=args.host, port=args.port, tls=tls, ping_interval_s=ping_s)
         )
         if args.control is not None:
-            await stack.enter_async_context(serve_control(Operations(csms, door, stop), args.control))
+            await stack.enter_async_context(serve_control(Operations(csms, door, stop, office), args.control))
         control = None if args.control is None else str(args.control)
         print(json.dumps({"ready": True, "url": url, "control": control}), flush=True)
         await stop.wait()
+
+
+async def _office(args: argparse.Namespace, csms: BenchCsms, stack: AsyncExitStack) -> "CertificateOffice | None":
+    if args.authority is None:
+        return None
+    from hil.csms.authority import BenchAuthority  # noqa: PLC0415 - cryptography, only where it is wanted
+    from hil.csms.certificate_office import certificate_office  # noqa: PLC0415 - as above
+
+    return await stack.enter_async_context(certificate_office(csms, BenchAuthority(args.authority, args.host)))
 
 
 def _csms(args: argparse.Namespace, stack: AsyncExitStack) -> BenchCsms:
@@ -124,6 +152,8 @@ def _log_file(args: argparse.Namespace, stack: AsyncExitStack) -> TextIO | None:
 
 
 def _tls(args: argparse.Namespace) -> ssl.SSLContext | None:
+    if args.secure_port is not None and args.authority is None:
+        raise ValueError("--secure-port needs --authority")
     if args.cert is None and args.key is None:
         return None
     if args.cert is None or args.key is None:

@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hil.csms.behaviour import ANY_ACTION, Behaviour, BehaviourError
 from hil.csms.bench_csms import CALL_TIMEOUT_S, BenchCsms
@@ -12,6 +12,9 @@ from hil.csms.tokens import Token
 from hil.csms.websocket_server import Door
 from hil.csms.wire import WireError
 from hil.csms.zoo.catalogue import QUIRKS, quirk_named
+
+if TYPE_CHECKING:  # cryptography is imported only where there is an authority
+    from hil.csms.certificate_office import CertificateOffice
 
 BOOT_STATUSES = ("Accepted", "Pending", "Rejected", "none")
 LOG_LIMIT = 1000
@@ -26,8 +29,11 @@ class OperationError(Exception):
 class Operations:
     """What a harness can do to a running CSMS."""
 
-    def __init__(self, csms: BenchCsms, door: Door, stop: asyncio.Event) -> None:
+    def __init__(
+        self, csms: BenchCsms, door: Door, stop: asyncio.Event, office: "CertificateOffice | None" = None
+    ) -> None:
         self.csms = csms
+        self._office = office
         self._door = door
         self._stop = stop
         self._table: dict[str, Callable[..., Any]] = {
@@ -38,6 +44,7 @@ class Operations:
             "token": self.token,
             "boot": self.boot,
             "password": self.password,
+            "authority": self.authority,
             "ledger": self.ledger,
             "log": self.log,
             "drop": self.drop,
@@ -145,6 +152,16 @@ class Operations:
         else:
             passwords[identity] = password
         return {}
+
+    def authority(self, *, signs: bool | None = None, valid_days: float | None = None) -> Json:
+        """Give the root of the back-end's authority; say whether it signs, and for how long."""
+        if self._office is None:
+            raise OperationError("authority: there is none; start with --authority")
+        if signs is not None:
+            self._office.signs = signs
+        if valid_days is not None:
+            self._office.valid_days = valid_days
+        return {"root": self._office.authority.root_pem}
 
     def ledger(self) -> Json:
         """Logical transactions, repeats, conflicts and problems."""

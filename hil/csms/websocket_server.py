@@ -1,6 +1,7 @@
 """Runner: the websocket face: subprotocol, identity from the path, basic authentication, TLS."""
 
 import asyncio
+import base64
 import hmac
 import ssl
 from collections.abc import AsyncIterator, Sequence
@@ -12,8 +13,7 @@ from typing import cast
 from urllib.parse import unquote, urlsplit
 
 from websockets.asyncio.server import ServerConnection, serve
-from websockets.exceptions import InvalidHeader, NegotiationError
-from websockets.headers import parse_authorization_basic
+from websockets.exceptions import NegotiationError
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
@@ -42,11 +42,14 @@ class Door:
         return (self.passwords or {}).get(identity, self.password)
 
 
-def tls_context(cert_file: Path, key_file: Path) -> ssl.SSLContext:
-    """TLS for a server, 1.2 or newer."""
+def tls_context(cert_file: Path, key_file: Path, client_ca: Path | None = None) -> ssl.SSLContext:
+    """TLS for a server, 1.2 or newer; with `client_ca` it asks for client certificates and takes none that is wrong."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(cert_file, key_file)
+    if client_ca is not None:
+        context.verify_mode = ssl.CERT_OPTIONAL
+        context.load_verify_locations(client_ca)
     return context
 
 
@@ -68,7 +71,7 @@ async def serve_websockets(
             await connection.wait_closed()
             return
         identity = identity_of(cast("Request", connection.request).path)
-        await csms.accept(identity, version, cast("Connection", connection))
+        await csms.accept(identity, version, cast("Connection", connection), security_of(connection))
 
     async def check(connection: ServerConnection, request: Request) -> Response | None:
         refusal = csms.refusal()
@@ -133,7 +136,7 @@ def _refusal(door: Door, connection: ServerConnection, request: Request) -> Resp
     if not identity or not identity.isprintable():
         return connection.respond(HTTPStatus.NOT_FOUND, "the path must end in the station's identity\n")
     password = door.password_of(identity)
-    if password is None or _authenticated(request, identity, password):
+    if password is None or _certificate_serial(connection) or _authenticated(request, identity, password):
         return None
     response = connection.respond(HTTPStatus.UNAUTHORIZED, "identity and password needed\n")
     response.headers["WWW-Authenticate"] = 'Basic realm="bench CSMS", charset="UTF-8"'
@@ -141,8 +144,25 @@ def _refusal(door: Door, connection: ServerConnection, request: Request) -> Resp
 
 
 def _authenticated(request: Request, identity: str, password: str) -> bool:
+    """A password `hex:…` stands for the bytes that it names (OCPP 1.6's AuthorizationKey)."""
+    kind, _, digits = password.partition(":")
+    wanted = bytes.fromhex(digits) if kind == "hex" else password.encode()
+    scheme, _, pair = request.headers.get("Authorization", "").partition(" ")
     try:
-        user, given = parse_authorization_basic(request.headers.get("Authorization", ""))
-    except (InvalidHeader, UnicodeDecodeError):
+        given = base64.b64decode(pair, validate=True)
+    except ValueError:
         return False
-    return user == identity and hmac.compare_digest(given.encode(), password.encode())
+    return scheme.lower() == "basic" and hmac.compare_digest(given, identity.encode() + b":" + wanted)
+
+
+def security_of(connection: ServerConnection) -> str:
+    """Say how a station came in: `plain`, `tls`, or `mutual` with the serial number of its certificate."""
+    if connection.transport.get_extra_info("ssl_object") is None:
+        return "plain"
+    serial = _certificate_serial(connection)
+    return f"mutual {serial}" if serial else "tls"
+
+
+def _certificate_serial(connection: ServerConnection) -> str:
+    certificate = connection.transport.get_extra_info("peercert") or {}
+    return str(certificate.get("serialNumber", ""))

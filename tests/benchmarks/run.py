@@ -24,6 +24,7 @@ from tests.benchmarks import (
     size,
     smart_charging,
     start_up,
+    tls_handshake,
     token_to_permit,
     virtual_hours,
 )
@@ -46,9 +47,10 @@ BENCHMARKS: dict[str, Measure] = {
     "codecs": codecs.measure,
     "smart-charging": smart_charging.measure,
     "local-list": local_list.measure,
+    "tls": tls_handshake.measure,
     "cpu": agent_cpu.measure,
 }
-ONCE = frozenset({"opening", "meter-bus", "codecs", "smart-charging", "local-list", "cpu"})
+ONCE = frozenset({"opening", "meter-bus", "codecs", "smart-charging", "local-list", "tls", "cpu"})
 """The version makes no difference to these: they are measured with the first only."""
 
 

@@ -6,7 +6,7 @@ before it is answered, so that a power loss leaves the old way or the new one on
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from agent.csms.security.own_certificate import OwnCertificate
 from agent.csms.security.root_store import RootStore
 from agent.csms.security.vocabulary import FAILED_TO_AUTHENTICATE, RECONFIGURED, CertificateUse, RaiseSecurityEvent
 from agent.csms.tls import anchor_of
+from agent.domain.delivery import owner_name, same_owner
 from agent.store.private_files import make_private_directory, write_private
 from hal.together import together
 from hal.value import dataclass
@@ -74,11 +75,15 @@ class Access:
         self._outcomes: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._on_lower = asyncio.Event()
         self._anchor: str | None = None
+        self._told_event = ""
+        """Type of the security event that the present row of failures has raised."""
         roots.anchor = lambda: self._anchor
         self.redial: Callable[[str], None] = lambda _reason: None
         """Ends the present connection, if there is one, and dials at once."""
         self.is_idle: Callable[[], bool] = lambda: True
         """Nothing is open or queued that a change of back-end would tear apart."""
+        self.unsettled_owners: Callable[[], Collection[str]] = tuple
+        """To whom transactions belong that are open or not told to the end."""
 
     def open(self) -> None:
         """Read what was changed before; what was changed over another configuration is dropped."""
@@ -120,13 +125,18 @@ class Access:
             self._plan.begin_round(self._attempt.place)
             return connection
         self._attempt = attempt = self._plan.next()
-        return await self._connect(attempt, subprotocols)
+        try:
+            return await self._connect(attempt, subprotocols)
+        except DialError as error:
+            self._tell_event(error)
+            raise
 
     def registered(self) -> None:
         """The back-end has taken this station over the present connection."""
         attempt = self._attempt
         if attempt is None:
             return
+        self._told_event = ""
         refuted = self._plan.registered(attempt)
         if attempt.is_trial:
             self._outcomes.put_nowait(lambda: self._settle(attempt))
@@ -177,11 +187,17 @@ class Access:
 
     # ------------------------------------------------------------------ private
 
+    def _tell_event(self, error: DialError) -> None:
+        """Raise one security event for a row of failures of the same kind: stations dial every two minutes."""
+        if error.security_event and error.security_event != self._told_event:
+            self._told_event = error.security_event
+            self._raise(error.security_event, str(error)[:255])
+
     def _name(self, place: int) -> str:
         return self._back_ends[place].name
 
     def _state(self, back_end: BackEndPlan) -> AccessState:
-        return self._states.get(back_end.name) or AccessState(back_end.basis)
+        return self._states.get(back_end.name) or AccessState()
 
     def _materials(self) -> Materials:
         return Materials(
@@ -207,7 +223,7 @@ class Access:
 
     async def _connect(self, attempt: Attempt, subprotocols: Sequence[str]) -> Connection:
         back_end = self._back_ends[attempt.place]
-        offered = [each for each in back_end.subprotocols if each in subprotocols]
+        offered = self._offered(back_end, [each for each in back_end.subprotocols if each in subprotocols])
         if attempt.security_profile == MUTUAL_TLS and attempt.endpoint.client_certificate_file is None:
             raise DialError(
                 f"cannot connect to {attempt.endpoint.full_url}: profile 3 needs a certificate, there is none"
@@ -217,11 +233,24 @@ class Access:
         self._anchor = None if transport is None else anchor_of(transport.get_extra_info("ssl_object"))
         return connection
 
+    def _offered(self, back_end: BackEndPlan, subprotocols: list[str]) -> list[str]:
+        """Offer the version of transactions that are not over there alone; before all is lost, every version."""
+        if self._plan.failures >= self._policy.attempts.of_back_end - 1:
+            return subprotocols
+        owners = self.unsettled_owners()
+        bound = [
+            each
+            for each in subprotocols
+            if any(same_owner(owner, owner_name(back_end.owner, each)) for owner in owners)
+        ]
+        return bound or subprotocols
+
     async def _change(self, state: AccessState) -> None:
         """Keep a state on disk, then in memory. Raises: OSError."""
-        name = self._plan.back_end.name
-        await self._write({**self._states, name: state})
-        self._states[name] = state
+        back_end = self._plan.back_end
+        state = replace(state, basis=back_end.basis)
+        await self._write({**self._states, back_end.name: state})
+        self._states[back_end.name] = state
         self._plan.trial_failures = 0
 
     async def _write(self, states: dict[str, AccessState]) -> None:
@@ -277,7 +306,7 @@ class Access:
         self._raise(FAILED_TO_AUTHENTICATE, f"fell back to the former settings: {reason}"[:255])
 
     async def _keep(self, back_end: BackEndPlan, state: AccessState) -> None:
-        self._states[back_end.name] = state
+        self._states[back_end.name] = replace(state, basis=back_end.basis)
         await self._write(self._states)
 
     async def _return_to_better(self) -> None:

@@ -3,7 +3,6 @@
 Kept per back-end and only over the configuration they were made for: an installer who writes other settings wins.
 """
 
-import hashlib
 import json
 import re
 from dataclasses import asdict, field
@@ -69,6 +68,8 @@ class AccessState:
 
 def basis_of(*settings: object) -> str:
     """Return a fingerprint of what is configured, which tells nothing of a password in it."""
+    import hashlib  # noqa: PLC0415 - only where something was ever changed
+
     return hashlib.sha256(repr(settings).encode()).hexdigest()
 
 

@@ -7,7 +7,6 @@ Rules kept here:
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass as mutable_dataclass
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,18 +50,24 @@ class Attempt:
     password_choice: int = 0
 
 
-@mutable_dataclass(slots=True)
 class DialPlan:
     """Counts attempts; `place` is the back-end of the last one."""
 
-    back_ends: Sequence[BackEndPlan]
-    attempts: Attempts
-    state: Callable[[BackEndPlan], AccessState]
-    materials: Callable[[], Materials]
-    place: int = 0
-    trial_failures: int = 0
-    failures: int = 0
-    last_trial_failure: str = ""
+    def __init__(
+        self,
+        back_ends: Sequence[BackEndPlan],
+        attempts: Attempts,
+        state: Callable[[BackEndPlan], AccessState],
+        materials: Callable[[], Materials],
+    ) -> None:
+        self.back_ends = back_ends
+        self.attempts = attempts
+        self.state = state
+        self.materials = materials
+        self.place = 0
+        self.trial_failures = 0
+        self.failures = 0
+        self.last_trial_failure = ""
 
     @property
     def back_end(self) -> BackEndPlan:

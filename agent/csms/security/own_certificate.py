@@ -7,9 +7,9 @@ Source: white paper edition 3 and OCPP 2.0.1 part 2, A02 and A03. Rules kept her
 """
 
 import asyncio
-import hashlib
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from agent.csms.security.certificate_files import CertificateFiles
@@ -75,7 +75,9 @@ class OwnCertificate:
     async def take(self, chain_pem: str, root_files: tuple[Path, ...], *, at_once: bool) -> None:
         """Take a signed chain for the key that waits, on trial or `at_once`. Raises: CertificateError, OSError."""
         async with self._turn:
-            await asyncio.to_thread(self._take, chain_pem, root_files, at_once)
+            entry, files = await asyncio.to_thread(self._check, chain_pem, root_files, self._now())
+            own = {"own": entry, "trial": None} if at_once else {"trial": entry}
+            await asyncio.to_thread(partial(self._files.change, files, pending_key=None, **own))
 
     async def end_trial(self, *, good: bool) -> None:
         """Use the certificate on trial from now on, or forget it. Raises: OSError."""
@@ -90,7 +92,9 @@ class OwnCertificate:
         return KeyFiles(self._files.path(entry.chain_file), self._files.path(entry.key_file))
 
     def _request(self, organization: str) -> str:
-        from agent.csms.security import signing_request  # noqa: PLC0415 - cryptography, in this thread
+        import hashlib  # noqa: PLC0415 - in this thread
+
+        from agent.csms.security import signing_request  # noqa: PLC0415 - cryptography
 
         key = signing_request.new_key(self._key_kind)
         key_pem = signing_request.key_pem(key)
@@ -98,7 +102,7 @@ class OwnCertificate:
         self._files.change({name: key_pem}, pending_key=name)
         return signing_request.request_pem(key, self._common_name, organization)
 
-    def _take(self, chain_pem: str, root_files: tuple[Path, ...], at_once: bool) -> None:  # noqa: FBT001 - for a thread
+    def _check(self, chain_pem: str, root_files: tuple[Path, ...], now: datetime) -> tuple[OwnEntry, dict[str, bytes]]:
         from agent.csms.security import signing_request, x509_checks  # noqa: PLC0415 - cryptography, in this thread
 
         pending = self._files.index.pending_key
@@ -108,11 +112,10 @@ class OwnCertificate:
         roots = [each for file in root_files for each in x509_checks.read_certificates(file.read_text("utf-8"))]
         chain = x509_checks.read_certificates(chain_pem)
         public_key = signing_request.load_key(key_pem).public_key()
-        kept = x509_checks.check_own_chain(chain, roots, public_key, self._common_name, self._now())
+        kept = x509_checks.check_own_chain(chain, roots, public_key, self._common_name, now)
         entry = OwnEntry(x509_checks.fingerprint(kept[0]), kept[0].not_valid_after_utc.isoformat())
         files = {
             entry.chain_file: b"".join(x509_checks.pem_of(each) for each in kept),
             entry.key_file: key_pem.encode(),
         }
-        own = {"own": entry, "trial": None} if at_once else {"trial": entry}
-        self._files.change(files, pending_key=None, **own)
+        return entry, files

@@ -68,7 +68,7 @@ class RootStore:
         """Install one root; the log says why one is refused."""
         async with self._turn:
             try:
-                await asyncio.to_thread(self._install, use, pem)
+                await asyncio.to_thread(self._install, use, pem, self._now())
             except CertificateError as error:
                 logger.warning("certificate refused use=%s reason=%s", use.value, error)
                 return InstallStatus.REJECTED
@@ -116,10 +116,10 @@ class RootStore:
         is_only_one = self._policy.check_additional and root.state is RootState.ACTIVE
         return is_only_one or self.anchor() in {root.fingerprint, ""}
 
-    def _install(self, use: CertificateUse, pem: str) -> None:
+    def _install(self, use: CertificateUse, pem: str, now: datetime) -> None:
         from agent.csms.security import x509_checks  # noqa: PLC0415 - cryptography, in this thread
 
-        root = x509_checks.read_root(pem, self._now())
+        root = x509_checks.read_root(pem, now)
         known = self._files.index.roots
         fingerprint = x509_checks.fingerprint(root)
         if any((each.fingerprint, each.use) == (fingerprint, use) for each in known):

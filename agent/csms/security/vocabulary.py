@@ -14,6 +14,8 @@ MAX_ROOTS = 20
 INVALID_STATION_CERTIFICATE = "InvalidChargingStationCertificate"
 INVALID_CSMS_CERTIFICATE = "InvalidCsmsCertificate"
 FAILED_TO_AUTHENTICATE = "FailedToAuthenticateAtCsms"
+INVALID_TLS_VERSION = "InvalidTLSVersion"
+INVALID_TLS_CIPHER_SUITE = "InvalidTLSCipherSuite"
 RECONFIGURED = "ReconfigurationOfSecurityParameters"
 
 

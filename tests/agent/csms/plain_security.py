@@ -1,9 +1,11 @@
 """The security of a station that has one back-end, or several, made for a test."""
 
+import asyncio
 import tempfile
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from agent.csms.connection import Dialler, Endpoint, WebsocketDialler
@@ -29,6 +31,12 @@ async def refuse_to_send(_csr: str) -> None:
     raise SigningRefusedError("nobody signs here")
 
 
+def _on_the_loop(now: Callable[[], datetime]) -> datetime:
+    """As the station's clock: not to be read in a thread."""
+    asyncio.get_running_loop()
+    return now()
+
+
 class PlainSecurity:
     """Everything under one directory; `events` holds the security events that were raised."""
 
@@ -44,12 +52,13 @@ class PlainSecurity:
         now: Callable[[], datetime] = utc_now,
         key_kind: str = "ecdsa",
     ) -> None:
+        on_the_loop = partial(_on_the_loop, now)
         folder = directory or Path(tempfile.gettempdir(), f"nothing-is-kept-{uuid.uuid4()}")
         self.events: list[tuple[str, str]] = []
         self.model = DeviceModel(security("S-1", 1))
         self.files = CertificateFiles(folder / "certificates")
-        self.roots = RootStore(self.files, roots, now)
-        self.own = OwnCertificate(self.files, SERIAL_NUMBER, now, key_kind=key_kind)
+        self.roots = RootStore(self.files, roots, on_the_loop)
+        self.own = OwnCertificate(self.files, SERIAL_NUMBER, on_the_loop, key_kind=key_kind)
         self.access = Access(
             back_ends,
             folder / "access",
@@ -63,7 +72,7 @@ class PlainSecurity:
             self.own,
             self.model,
             send=send,
-            now=now,
+            now=on_the_loop,
             root_files=lambda: self.roots.files(CertificateUse.CSMS_ROOT),
             raise_security_event=self._raise,
             policy=SigningPolicy(timedelta(days=30)),

@@ -223,3 +223,40 @@ async def test_a_damaged_file_of_roots_is_told(tmp_path: Path, ca: Authority) ->
     with tls_server(server_context(ca.issue("csms"))) as port:
         endpoint = replace(trusting(ca, port), ca_file=tmp_path / "bad.pem")
         assert "cannot connect" in await why_not(endpoint)
+
+
+# ------------------------------------------------------------------ security events of a failure
+
+
+async def event_of(endpoint: Endpoint, context: ssl.SSLContext) -> str:
+    with tls_server(context) as port, pytest.raises(DialError) as caught:
+        await WebsocketDialler(replace(endpoint, url=f"wss://127.0.0.1:{port}"), timeout_s=5.0)(["ocpp1.6"])
+    return caught.value.security_event
+
+
+async def test_failures_that_are_security_events_say_which(ca: Authority, rsa_ca: Authority) -> None:
+    """White paper edition 3, the list of security events."""
+    expired = server_context(ca.issue("csms", until=NOW - timedelta(days=1)))
+    assert await event_of(trusting(ca, 0), expired) == "InvalidCsmsCertificate"
+    weak = server_context(rsa_ca.issue("csms", key=rsa_key()))
+    weak.maximum_version = ssl.TLSVersion.TLSv1_2
+    weak.set_ciphers("AES256-SHA:@SECLEVEL=0")
+    assert await event_of(trusting(rsa_ca, 0), weak) == "InvalidTLSCipherSuite"
+    async with scripted_csms() as csms:
+        csms.http_status = 401
+        with pytest.raises(DialError) as caught:
+            await WebsocketDialler(Endpoint(f"ws://127.0.0.1:{csms.port}", "CP", "x"))(["ocpp1.6"])
+        assert caught.value.security_event == "FailedToAuthenticateAtCsms"
+        csms.http_status = 500
+        with pytest.raises(DialError) as caught:
+            await WebsocketDialler(Endpoint(f"ws://127.0.0.1:{csms.port}", "CP", "x"))(["ocpp1.6"])
+        assert caught.value.security_event == ""
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+async def test_an_old_tls_version_is_an_event(rsa_ca: Authority) -> None:
+    context = server_context(rsa_ca.issue("csms", key=rsa_key()))
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = ssl.TLSVersion.TLSv1
+    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    assert await event_of(trusting(rsa_ca, 0), context) == "InvalidTLSVersion"

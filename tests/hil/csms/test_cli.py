@@ -271,6 +271,7 @@ async def test_log_file_has_one_line_a_frame_and_hides_keys(tmp_path: Path, as_j
     ("options", "error"),
     [
         (["--cert", "x"], "--cert and --key go together"),
+        (["--secure-port", "1"], "--secure-port needs --authority"),
         (["--cert", "/nowhere", "--key", "/nowhere"], "cannot read"),
         (["--password-file", "/nowhere"], "cannot read"),
         (["--versions", "1.5"], "'1.5' is not supported"),

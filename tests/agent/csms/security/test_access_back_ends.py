@@ -1,10 +1,12 @@
 """Several back-ends, by priority."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from agent.csms.connection import Endpoint
+from agent.csms.connection import Connection, DialError, Dialler, Endpoint
 from agent.csms.security.access import AccessPolicy
 from agent.csms.security.back_end_plan import BackEndPlan
 from agent.csms.security.dial_plan import Attempts
@@ -87,3 +89,30 @@ async def test_each_back_end_has_a_password_of_its_own(tmp_path: Path) -> None:
     s.gate.hosts = {"second"}
     assert await s.dial(2)
     assert [each.password for each in s.gate.tried][-3::2] == [bytes.fromhex(NEW), OLD]
+
+
+async def test_a_version_is_kept_until_its_transactions_are_told_and_given_up_only_last(tmp_path: Path) -> None:
+    """A transaction belongs to the version that acknowledged its start."""
+    both = replace(FIRST, subprotocols=("ocpp2.0.1", "ocpp1.6"))
+    s = station(tmp_path, both, policy=AccessPolicy(attempts=Attempts(of_back_end=3)))
+    offered: list[Sequence[str]] = []
+
+    def dial(_endpoint: Endpoint) -> Dialler:
+        async def refuse(subprotocols: Sequence[str]) -> Connection:
+            offered.append(tuple(subprotocols))
+            raise DialError("not now")
+
+        return refuse
+
+    s.access._dial = dial
+    known = ["ocpp2.0.1", "ocpp1.6"]
+    s.access.unsettled_owners = lambda: {"first/ocpp/S-1 ocpp1.6"}
+    for _ in range(4):
+        with suppress(DialError):
+            await s.access(known)
+        s.access.failed("not now")
+    assert offered == [("ocpp1.6",), ("ocpp1.6",), ("ocpp2.0.1", "ocpp1.6"), ("ocpp1.6",)]
+    s.access.unsettled_owners = lambda: {"second/ocpp/S-1 ocpp1.6"}
+    with suppress(DialError):
+        await s.access(known)
+    assert offered[-1] == ("ocpp2.0.1", "ocpp1.6")
