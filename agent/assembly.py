@@ -37,10 +37,12 @@ from agent.station.charging_profiles import ChargingProfiles, Wiring
 from agent.station.charging_station import ChargingStation
 from agent.station.event_ids import EventIds
 from agent.station.evse import Evse
+from agent.station.exhaustion import Room
 from agent.station.guard import Guard, GuardSettings
 from agent.station.journal import Journal
 from agent.station.metering import Metering
 from agent.station.reservation_desk import ReservationDesk
+from agent.station.security_watch import SecurityWatch
 from agent.station.signing import Signing
 from agent.station.station_parts import StationParts
 from agent.station.surroundings import EvseDevices, EvseTiming
@@ -68,6 +70,7 @@ class Surfaces:
     database: Database
     dial: Dialler | None = None
     timing: EvseTiming | None = None
+    room: Callable[[], Room] | None = None
 
 
 class Agent:
@@ -85,6 +88,7 @@ class Agent:
         self._frames: FrameSink = NoFrameLog()
         self.device_model = build_device_model(config)
         self.journal = Journal(self._database, clock)
+        self.security = SecurityWatch(self._database, config.station.state_dir, self.journal, clock, surfaces.room)
         self.charging_profiles = ChargingProfiles(
             self._database, clock, self._wiring(), config.station.supply_max_current_a
         )
@@ -111,6 +115,7 @@ class Agent:
         self._boot_reason = await self._database.run(
             lambda connection: boot_history.take_boot_reason(connection, boot_history.this_boot_id())
         )
+        await self.security.open(self.device_model, self._config.station.firmware_version)
         authorizer = Authorizer(self._database, self.device_model, self._clock)
         await authorizer.open()
         await self.charging_profiles.open()
@@ -130,7 +135,7 @@ class Agent:
             endpoint,
             {version: partial(self._adapter, version) for version in config.csms.ocpp_versions},
             self.journal,
-            self._clock,
+            self.security.clock,
             deauthorize=self._deauthorize,
             on_authorization=authorizer.learn,
             timing=ModelTiming(self.device_model, base_timing),
@@ -138,6 +143,7 @@ class Agent:
             frames=self._frames,
             ready=self._boards_steered.wait,
         )
+        self.client.link.on_incident = self.security.events.raise_event
         parts = StationParts(
             self.device_model,
             self.journal,
@@ -148,6 +154,7 @@ class Agent:
             self._keep_availability,
             self._restart_announced,
             reservations,
+            self.security.events,
         )
         self.station = ChargingStation(parts, self.client.back_end, config.station.supply_max_current_a)
         machine = session_machine()
@@ -269,6 +276,7 @@ class Agent:
                     self.journal.run(),
                     self._put_boards_first(),
                     self.client.run(),
+                    self.security.run(),
                     *(runner.run() for runner in self._hardware.runners),
                     *(self._read_cards(reader) for reader in self._hardware.readers),
                 ]
@@ -297,9 +305,11 @@ class Agent:
                 await self.station.heard()
                 await asyncio.sleep(COMMANDED_S)
         self._boards_steered.set()
+        self.security.announce_start(self._boot_reason, self._config.station.firmware_version)
 
     async def close(self) -> None:
         """Write what is left and close the store."""
+        await self.security.close()
         await self.journal.close()
         await self._database.close()
 

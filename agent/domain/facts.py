@@ -8,6 +8,7 @@ from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
 
+from agent.domain.security_event import SecurityEventType
 from agent.domain.vocabulary import (
     ChargingState,
     IdToken,
@@ -124,8 +125,17 @@ class FaultChanged:
     """The transaction that was open meanwhile; the fact is no part of it."""
 
 
+@dataclass(frozen=True, slots=True)
+class SecurityEventRaised:
+    """A security event that the back-end is to be told; the security log has it as well."""
+
+    type: SecurityEventType
+    at: datetime
+    tech_info: str = ""
+
+
 TransactionFact = TransactionStarted | TransactionUpdated | TransactionEnded
-StationFact = UnauthorisedEnergyFound | FaultChanged
+StationFact = UnauthorisedEnergyFound | FaultChanged | SecurityEventRaised
 """Facts that belong to no transaction."""
 Fact = TransactionFact | StationFact
 

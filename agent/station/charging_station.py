@@ -12,9 +12,10 @@ from agent.domain import events as ev
 from agent.domain.charging_session import ChargingSession
 from agent.domain.device_model import DeviceModel
 from agent.domain.evse_memory import EvseMemory
-from agent.domain.facts import Fact, Sample, TransactionStarted, TransactionUpdated
+from agent.domain.facts import Fact, Sample, TransactionStarted, TransactionUpdated, UnauthorisedEnergyFound
 from agent.domain.local_list import ListUpdate, UpdateOutcome
 from agent.domain.reservation import Reservation, ReserveOutcome
+from agent.domain.security_event import SecurityEventType
 from agent.domain.session_state import EvseStatus, SessionState
 from agent.domain.token_routing import choose_evse_for_start, choose_evse_for_token
 from agent.domain.transaction import TransactionState
@@ -96,6 +97,7 @@ class ChargingStation:
         async with asyncio.TaskGroup() as group:
             self._group = group
             group.create_task(self._parts.reservations.run(), name="reservations")
+            group.create_task(self._parts.security_events.run(), name="security events")
             for evse in self._evses.values():
                 group.create_task(evse.run(), name=f"evse {evse.evse_id}")
 
@@ -122,7 +124,10 @@ class ChargingStation:
 
     async def authorize(self, id_token: IdToken) -> Authorization:
         """Decide about a token."""
-        return await self._parts.authorizer.authorize(id_token, self._back_end)
+        authorization = await self._parts.authorizer.authorize(id_token, self._back_end)
+        if not authorization.accepted:
+            self._parts.security_events.token_refused()
+        return authorization
 
     def status_changed(self, status: EvseStatus) -> None:
         """Publish the status of an EVSE."""
@@ -160,6 +165,9 @@ class ChargingStation:
         for fact in facts:
             if isinstance(fact, TransactionStarted | TransactionUpdated) and fact.reservation_id is not None:
                 self._parts.reservations.started(fact.reservation_id)
+            if isinstance(fact, UnauthorisedEnergyFound):
+                told = f"evse={fact.evse_id} energy_wh={fact.energy_wh}"
+                self.raise_security_event(SecurityEventType.UNAUTHORISED_ENERGY_FOUND, told)
         if state is None:
             self._reset_if_idle()
 
@@ -322,6 +330,7 @@ class ChargingStation:
 
     async def _reset(self, reason: StoppedReason, boot_reason: str) -> None:
         await self.stop_all(reason, TriggerReason.RESET_COMMAND)
+        self.raise_security_event(SecurityEventType.RESET_OR_REBOOT, boot_reason)
         self._parts.restart(boot_reason)
 
     async def stop_all(self, reason: StoppedReason, trigger: TriggerReason) -> None:
@@ -367,6 +376,10 @@ class ChargingStation:
     def cancel_reservation(self, reservation_id: int) -> bool:
         """End a reservation."""
         return self._parts.reservations.cancel(reservation_id)
+
+    def raise_security_event(self, type_: SecurityEventType, tech_info: str = "") -> None:
+        """Note a security event of now."""
+        self._parts.security_events.raise_event(type_, tech_info)
 
     def use_tx_points(self, start: frozenset[TxPoint], stop: frozenset[TxPoint]) -> None:
         """Set where transactions begin and end from the next session on."""

@@ -26,6 +26,7 @@ from agent.domain.facts import (
     Fact,
     FaultChanged,
     JournalRow,
+    SecurityEventRaised,
     StationFact,
     TransactionEnded,
     TransactionStarted,
@@ -141,10 +142,13 @@ class Journal:
         facts: Sequence[Fact],
         state: object | None,
         on_failure: Callable[[StoreError], None],
+        on_stored: Callable[[], None] = lambda: None,
     ) -> None:
         """Store facts and the state of the open transaction of this EVSE (None: none is open) in one commit.
 
-        A state without facts replaces one that is still waiting. `on_failure` is called at most once, on the loop.
+        EVSE 0 is the station, which has no transaction.
+        A state without facts replaces one that is still waiting. `on_failure` is called at most once, on the loop;
+        `on_stored` once facts are durable.
         Raises: StoreError if something here cannot be written as text; nothing is recorded then.
         """
         text = None if state is None else encode(state)
@@ -166,10 +170,13 @@ class Journal:
             if register is not None:
                 registers.put(connection, evse_id, register)
 
-        self._replaceable.pop(("state", evse_id), None)
-        self._replaceable.pop(("register", evse_id), None)
-        self._replaceable.pop(("memory", evse_id), None)
-        self._writer.write(write, lambda: self._window.announce(rows), on_failure, at_once=True)
+        def durable() -> None:
+            self._window.announce(rows)
+            on_stored()
+
+        for what in ("state", "register", "memory"):
+            self._replaceable.pop((what, evse_id), None)
+        self._writer.write(write, durable, on_failure, at_once=True)
         for listener in self._recorded:
             asyncio.get_running_loop().call_soon(listener, facts[0])
 
@@ -308,7 +315,7 @@ class Journal:
     def _note_registers(self, facts: Sequence[Fact]) -> bool:
         noted = False
         for fact in facts:
-            if isinstance(fact, FaultChanged):
+            if isinstance(fact, FaultChanged | SecurityEventRaised):
                 continue
             register_wh = fact.register_now_wh if isinstance(fact, UnauthorisedEnergyFound) else fact.register_wh
             if register_wh is not None:

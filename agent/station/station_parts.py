@@ -9,6 +9,7 @@ from agent.station.authorizer import Authorizer
 from agent.station.charging_profiles import ChargingProfiles
 from agent.station.journal import Journal
 from agent.station.reservation_desk import ReservationDesk
+from agent.station.security_events import SecurityEvents
 from hal.value import dataclass
 
 
@@ -27,3 +28,4 @@ class StationParts:
     restart: Callable[[str], None]
     """End this process so that it starts again, for this BootReasonEnumType."""
     reservations: ReservationDesk
+    security_events: SecurityEvents

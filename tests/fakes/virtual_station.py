@@ -16,6 +16,7 @@ from agent.clock import Instant
 from agent.config import load_config
 from agent.csms.connection import Connection, DialError
 from agent.hardware import build_hardware
+from agent.station.exhaustion import Room
 from agent.station.surroundings import EvseTiming
 from agent.store.database import Database
 from agent.store.executors import InlineExecutor
@@ -65,6 +66,7 @@ class VirtualStation:
     timing: EvseTiming
     clock: VirtualClock = field(default_factory=VirtualClock)
     reachable: bool = True
+    room: Room = field(default_factory=lambda: Room(1.0, 1.0))
     agent: Agent | None = None
     restarts: int = 0
     _task: "asyncio.Task[None] | None" = None
@@ -79,7 +81,11 @@ class VirtualStation:
         config.station.state_dir.mkdir(exist_ok=True)
         self._stop = asyncio.Event()
         self.agent = Agent(
-            config, hardware, self.clock, Surfaces(database, self._dial, self.timing), self._restart_wanted
+            config,
+            hardware,
+            self.clock,
+            Surfaces(database, self._dial, self.timing, lambda: self.room),
+            self._restart_wanted,
         )
         await self.agent.open()
         self._task = asyncio.create_task(self.agent.run(self._stop), name="agent")
