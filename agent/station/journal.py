@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from sqlite3 import Connection
 from typing import TypeVar, cast
 
@@ -170,15 +171,15 @@ class Journal:
             if register is not None:
                 registers.put(connection, evse_id, register)
 
-        def durable() -> None:
-            self._window.announce(rows)
-            on_stored()
-
         for what in ("state", "register", "memory"):
             self._replaceable.pop((what, evse_id), None)
-        self._writer.write(write, durable, on_failure, at_once=True)
+        self._writer.write(write, partial(self._durable, rows, on_stored), on_failure, at_once=True)
         for listener in self._recorded:
             asyncio.get_running_loop().call_soon(listener, facts[0])
+
+    def _durable(self, rows: list[JournalRow], on_stored: Callable[[], None]) -> None:
+        self._window.announce(rows)
+        on_stored()
 
     def open_transaction(self, evse_id: int, type_: type[T]) -> T | None:
         """Return the state of the transaction that was open here. Raises: StoreError if it cannot be read."""

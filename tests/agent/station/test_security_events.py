@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 from sqlite3 import Connection
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ from agent.store.security_log_check import verify_beside_agent
 from agent.store.security_log_lines import BEGINNING
 from hil.virtual_time import run_virtual
 
-Told = dict[str, str]
+Told = dict[str, Any]
 
 
 class Rig:
