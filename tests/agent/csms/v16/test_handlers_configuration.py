@@ -26,6 +26,7 @@ READ_ONLY = {
     "StopTransactionOnEVSideDisconnect": "true",
     "StopTxnSampledDataMaxLength": "7",
     "SupportedFeatureProfiles": "Core,LocalAuthListManagement,RemoteTrigger,Reservation,SmartCharging",
+    "SupportedFeatureProfilesMaxLength": "5",
     "UnlockConnectorOnEVSideDisconnect": "true",
 }
 NAMES = sorted([*VARIABLES, *READ_ONLY])
