@@ -31,7 +31,7 @@ from agent.domain.transaction import TransactionState
 from agent.domain.variable import VariableKey
 from agent.domain.vocabulary import IdToken, IdTokenType, StoppedReason, TriggerReason
 from agent.hardware import EvseHardware, Hardware, ReaderHardware
-from agent.presets import build_device_model
+from agent.presets import build_device_model, limit_sources
 from agent.station.authorizer import Authorizer
 from agent.station.charging_profiles import ChargingProfiles, Wiring
 from agent.station.charging_station import ChargingStation
@@ -40,6 +40,7 @@ from agent.station.evse import Evse
 from agent.station.exhaustion import Room
 from agent.station.guard import Guard, GuardSettings
 from agent.station.journal import Journal
+from agent.station.limit_planner import LimitPlanner
 from agent.station.metering import Metering
 from agent.station.reservation_desk import ReservationDesk
 from agent.station.security_watch import SecurityWatch
@@ -144,6 +145,7 @@ class Agent:
             ready=self._boards_steered.wait,
         )
         self.client.link.on_incident = self.security.events.raise_event
+        limits = LimitPlanner(self.charging_profiles.order, limit_sources(config.limits), self._clock)
         parts = StationParts(
             self.device_model,
             self.journal,
@@ -155,7 +157,9 @@ class Agent:
             self._restart_announced,
             reservations,
             self.security.events,
+            limits,
         )
+        limits.open()
         self.station = ChargingStation(parts, self.client.back_end, config.station.supply_max_current_a)
         machine = session_machine()
         self.station.add(

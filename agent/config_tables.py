@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from agent.config_errors import Origin
 from agent.config_files import ConfigTree
-from agent.config_guard import ContactorConfig, SupervisionConfig, TemperatureConfig
+from agent.config_guard import ContactorConfig, LimitsConfig, SupervisionConfig, TemperatureConfig
 from agent.config_schema import (
     Choice,
     FilePath,
@@ -321,6 +321,7 @@ class AgentConfig:
     station: StationConfig = table(StationConfig, "the station")
     csms: CsmsConfig = table(CsmsConfig, "the back-end")
     authorization: AuthorizationConfig = table(AuthorizationConfig, "authorisation", default=AuthorizationConfig())
+    limits: LimitsConfig = table(LimitsConfig, "limits beside charging profiles", default=LimitsConfig())
     recovery: RecoveryConfig = table(RecoveryConfig, "recovery", default=RecoveryConfig())
     variables: Mapping[str, Scalar] = free_table("first value of any OCPP 2.x variable, 'Component.Variable' = value")
     ocpp16_keys: Mapping[str, Scalar] = free_table("first value of any OCPP 1.6 key")

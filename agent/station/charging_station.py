@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 from agent.domain import events as ev
@@ -32,12 +33,12 @@ from agent.station.commands import (
     UnlockOutcome,
 )
 from agent.station.evse import Evse
+from agent.station.limit_planner import LimitPlanner
 from agent.station.sampling import TRIGGERED, SampleIntervals
 from agent.station.station_parts import StationParts
 from agent.station.supply import Supply
 from agent.station.surroundings import EvseDevices, EvseTiming
 from agent.store.boot_history import REMOTE_RESET, SCHEDULED_RESET
-from agent.store.errors import StoreError
 
 logger = logging.getLogger(__name__)
 
@@ -52,14 +53,14 @@ class ChargingStation:
     def __init__(self, parts: StationParts, back_end: BackEnd, supply_max_current_a: float) -> None:
         self._parts = parts
         self._back_end = back_end
-        self._supply = Supply(supply_max_current_a, parts.charging_profiles.order)
+        self._supply = Supply(supply_max_current_a, parts.limits.order)
         self._remote_starts = itertools.count(1)
         self._evses: dict[int, Evse] = {}
         self._group: asyncio.TaskGroup | None = None
         self._reset_pending = False
         self._resetting = False
         parts.journal.on_health(self._journal_health_changed)
-        parts.charging_profiles.changed = self._supply.refresh
+        parts.charging_profiles.changed = parts.limits.changed = self._supply.refresh
         parts.reservations.on_change(self._reservation_changed)
         parts.authorizer.on_conflict(back_end.publish_list_conflict)
 
@@ -161,7 +162,7 @@ class ChargingStation:
     def record(self, evse_id: int, facts: tuple[Fact, ...], state: TransactionState | None) -> None:
         """Journal facts and the open transaction."""
         self._parts.charging_profiles.transaction_changed(evse_id, state)
-        self._parts.journal.record(evse_id, facts, state, _log_journal_failure)
+        self._parts.journal.record(evse_id, facts, state, partial(logger.error, "journal not written error=%s"))
         for fact in facts:
             if isinstance(fact, TransactionStarted | TransactionUpdated) and fact.reservation_id is not None:
                 self._parts.reservations.started(fact.reservation_id)
@@ -182,8 +183,6 @@ class ChargingStation:
     def _journal_health_changed(self, healthy: bool) -> None:  # noqa: FBT001 - the journal's callback
         for evse in self._evses.values():
             evse.post(ev.JournalHealthChanged(healthy))
-
-    # ------------------------------------------------------------------ tokens
 
     def card_presented(self, id_token: IdToken, served: Sequence[int]) -> None:
         """Hand a token at a reader to the EVSE that it is meant for."""
@@ -210,6 +209,11 @@ class ChargingStation:
     def charging_profiles(self) -> ChargingProfiles:
         """Charging profiles of the station."""
         return self._parts.charging_profiles
+
+    @property
+    def limits(self) -> LimitPlanner:
+        """What limits the station."""
+        return self._parts.limits
 
     def evse_status(self, evse_id: int) -> EvseStatus | None:
         """Return the present status; None while unknown or no such EVSE."""
@@ -393,7 +397,3 @@ async def _bring_to_rest(evse: Evse, request: ev.StopRequested) -> None:
     if evse.session.is_stoppable():
         await evse.ask(request)
     await evse.at_rest()
-
-
-def _log_journal_failure(error: StoreError) -> None:
-    logger.error("journal not written error=%s", error)

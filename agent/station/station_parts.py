@@ -8,6 +8,7 @@ from agent.domain.device_model import DeviceModel
 from agent.station.authorizer import Authorizer
 from agent.station.charging_profiles import ChargingProfiles
 from agent.station.journal import Journal
+from agent.station.limit_planner import LimitPlanner
 from agent.station.reservation_desk import ReservationDesk
 from agent.station.security_events import SecurityEvents
 from hal.value import dataclass
@@ -29,3 +30,4 @@ class StationParts:
     """End this process so that it starts again, for this BootReasonEnumType."""
     reservations: ReservationDesk
     security_events: SecurityEvents
+    limits: LimitPlanner

@@ -233,11 +233,11 @@ async def test_a_status_must_last_for_the_minimum_duration_and_a_fault_must_not(
     await s.until_evse(pilot_state="B")
     await s.pass_time(2)
     await s.plug_out()
-    await s.fault("diode")
-    await s.plug_in()
-    faulted = await s.expect("StatusNotification", lambda payload: payload["status"] == "Faulted", within_s=15)
+    await s.fault("meter_silent")
+    faulted = await s.expect(
+        "StatusNotification", lambda payload: payload["errorCode"] == "PowerMeterFailure", within_s=15
+    )
     assert faulted["connectorId"] == 1
     assert not [frame for frame in s.requests("StatusNotification") if frame["payload"]["status"] == "Preparing"]
-    await s.clear("diode")
-    await s.plug_out()
+    await s.clear("meter_silent")
     await s.until_told("Available", within_s=60)

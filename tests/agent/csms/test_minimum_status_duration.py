@@ -77,3 +77,17 @@ async def test_one_evse_that_flaps_does_not_hold_the_other_back() -> None:
                     break
                 await asyncio.sleep(0.05)
         assert told(home) == [(2, "Available")]
+
+
+async def test_news_of_another_evse_does_not_make_a_passing_status_last() -> None:
+    async with online_house(PATIENT) as home:
+        publish = home.client.back_end.publish_status
+        publish(status(AVAILABLE))
+        await home.csms.until_called("StatusNotification", 1)
+        publish(status(OCCUPIED))
+        publish(status(FAULTED, evse_id=2, fault=Fault.OVER_CURRENT))
+        await home.csms.until_called("StatusNotification", 2)
+        publish(status(AVAILABLE))
+        publish(status(AVAILABLE, evse_id=3))
+        await home.csms.until_called("StatusNotification", 3)
+        assert told(home) == [(1, "Available"), (2, "Faulted"), (3, "Available")]
