@@ -31,7 +31,7 @@ from agent.domain.transaction import TransactionState
 from agent.domain.variable import VariableKey
 from agent.domain.vocabulary import IdToken, IdTokenType, StoppedReason, TriggerReason
 from agent.hardware import EvseHardware, Hardware, ReaderHardware
-from agent.presets import build_device_model, limit_sources
+from agent.presets import build_device_model, limit_sources, sharing_of
 from agent.station.authorizer import Authorizer
 from agent.station.charging_profiles import ChargingProfiles, Wiring
 from agent.station.charging_station import ChargingStation
@@ -158,6 +158,7 @@ class Agent:
             reservations,
             self.security.events,
             limits,
+            sharing_of(config),
         )
         limits.open()
         self.station = ChargingStation(parts, self.client.back_end, config.station.supply_max_current_a)

@@ -46,6 +46,9 @@ class StationConfig:
     firmware_version: str = setting(Text(50), "reported firmware version", default=VERSION)
     state_dir: Path = setting(FilePath(), "directory of the database", default=Path("/var/lib/pilotline"))
     supply_max_current_a: float = setting(Number(6, 2000, "A"), "supply shared by all EVSEs, per phase, A")
+    supply_policy: str = setting(
+        Choice("equal", "first_come", "configured"), "how the rest above every minimum is divided", default="equal"
+    )
     phases: int = setting(Choice(1, 3), "phases of the supply", default=3)
     time_zone: str = setting(
         Text(64, "an IANA time zone"), "zone for people; nothing shown depends on it yet", default="UTC"
@@ -281,6 +284,7 @@ class EvseConfig:
     )
     max_current_a: float = setting(Number(6, 80, "A"), "what wiring and connector carry, per phase, A")
     phases: int = setting(Choice(1, 3), "connected phases", default=3)
+    supply_weight: float = setting(Number(0.01, 100), "its part where supply_policy is 'configured'", default=1.0)
     board: BoardConfig = table(BoardConfig, "board of this EVSE")
     meter: MeterConfig = table(MeterConfig, "meter of this EVSE")
     indicator: IndicatorConfig | None = table(IndicatorConfig, "indicator of this EVSE", default=None)

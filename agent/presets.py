@@ -4,6 +4,7 @@ import math
 
 from agent.config import AgentConfig, AuthorizationConfig, ConfigError, CsmsConfig
 from agent.config_guard import LimitsConfig
+from agent.domain.charging_limit import Sharing, SharingPolicy
 from agent.domain.device_model import DeviceModel, SetStatus, VariableKey, parse_variable_name
 from agent.domain.limit_sources import LimitSource, LimitSources, SourceTerms
 from agent.domain.variables.station import EvseDescription, StationDescription, station_definitions
@@ -46,6 +47,13 @@ def limit_sources(limits: LimitsConfig) -> LimitSources:
             if each is not None
         }
     )
+
+
+def sharing_of(config: AgentConfig) -> Sharing:
+    """Return how the supply is divided."""
+    weights = {evse.id: evse.supply_weight for evse in config.evse}
+    policy = SharingPolicy(config.station.supply_policy)
+    return Sharing(policy, weights if policy is SharingPolicy.CONFIGURED else {})
 
 
 def _describe(config: AgentConfig) -> StationDescription:

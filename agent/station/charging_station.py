@@ -53,7 +53,7 @@ class ChargingStation:
     def __init__(self, parts: StationParts, back_end: BackEnd, supply_max_current_a: float) -> None:
         self._parts = parts
         self._back_end = back_end
-        self._supply = Supply(supply_max_current_a, parts.limits.order)
+        self._supply = Supply(supply_max_current_a, parts.limits.order, parts.sharing)
         self._remote_starts = itertools.count(1)
         self._evses: dict[int, Evse] = {}
         self._group: asyncio.TaskGroup | None = None

@@ -1,9 +1,11 @@
 """What a station is built from."""
 
 from collections.abc import Callable
+from dataclasses import field
 
 from agent.clock import Clock
 from agent.domain.availability import Availability
+from agent.domain.charging_limit import Sharing
 from agent.domain.device_model import DeviceModel
 from agent.station.authorizer import Authorizer
 from agent.station.charging_profiles import ChargingProfiles
@@ -31,3 +33,4 @@ class StationParts:
     reservations: ReservationDesk
     security_events: SecurityEvents
     limits: LimitPlanner
+    sharing: Sharing = field(default_factory=Sharing)

@@ -131,3 +131,26 @@ def test_asking_takes_far_less_than_a_millisecond() -> None:
         assert time.perf_counter() - began_s < 1.0
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("toml", "lowest"),
+    [
+        ("[station]\nsupply_max_current_a = 24\nsupply_policy = 'first_come'\n", 2),
+        ("[station]\nsupply_max_current_a = 24\nsupply_policy = 'equal'\n", 0),
+    ],
+)
+def test_the_supply_is_divided_as_configured(tmp_path: Path, toml: str, lowest: int) -> None:
+    async def story(rig: VirtualStation) -> None:
+        await charge(rig, 1)
+        await charge(rig, 2)
+        await asyncio.sleep(60)
+        one_a, two_a = drawn_a(rig, 1), drawn_a(rig, 2)
+        assert one_a + two_a <= 24.0
+        if lowest:
+            assert one_a > 13
+            assert 5.5 < two_a <= 8.1
+        else:
+            assert abs(one_a - two_a) < 0.6
+
+    play(tmp_path, story, extra_toml=toml, evses=2)
