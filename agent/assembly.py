@@ -19,6 +19,7 @@ from agent.csms.connection import Dialler, Endpoint, WebsocketDialler
 from agent.csms.frame_log import FrameLog, FrameSink, NoFrameLog
 from agent.csms.link_variables import ModelTiming
 from agent.csms.security.station_security import StationSecurity
+from agent.csms.security.vocabulary import CertificateUse
 from agent.domain.availability import Availability
 from agent.domain.charging_session import ChargingSession
 from agent.domain.delivery import OwnedTransactions, owner_name
@@ -29,20 +30,23 @@ from agent.domain.signed_transaction import SigningTerms
 from agent.domain.transaction import TransactionState
 from agent.domain.variable import VariableKey
 from agent.domain.vocabulary import IdToken, IdTokenType, StoppedReason, TriggerReason
-from agent.file_assembly import FRAME_LOG_NAME, build_file_jobs
+from agent.file_assembly import FRAME_LOG_NAME, FilesOutside, build_file_jobs
 from agent.guarding import guard_settings
 from agent.hardware import EvseHardware, Hardware, ReaderHardware
-from agent.presets import build_device_model
+from agent.presets import build_device_model, limit_sources, sharing_of
 from agent.station.authorizer import Authorizer
 from agent.station.charging_profiles import ChargingProfiles, Wiring
 from agent.station.charging_station import ChargingStation
 from agent.station.event_ids import EventIds
 from agent.station.evse import Evse
+from agent.station.exhaustion import Room
 from agent.station.guard import Guard
 from agent.station.install_site import StationAsInstallSite
 from agent.station.journal import Journal
+from agent.station.limit_planner import LimitPlanner
 from agent.station.metering import Metering
 from agent.station.reservation_desk import ReservationDesk
+from agent.station.security_watch import SecurityWatch
 from agent.station.signing import Signing
 from agent.station.station_clock import StationClock
 from agent.station.station_parts import StationParts
@@ -70,6 +74,7 @@ class Surfaces:
     database: Database
     dial: Dialler | None = None
     timing: EvseTiming | None = None
+    room: Callable[[], Room] | None = None
 
 
 class Agent:
@@ -92,13 +97,27 @@ class Agent:
         self._frames: FrameSink = NoFrameLog()
         self.device_model = build_device_model(config)
         self.journal = Journal(self._database, clock)
+        self.security_watch = SecurityWatch(
+            self._database, config.station.state_dir, self.journal, clock, surfaces.room
+        )
         self.charging_profiles = ChargingProfiles(
             self._database, clock, self._wiring(), config.station.supply_max_current_a
         )
         self.station: ChargingStation
         self.client: CsmsClient
         self.security: StationSecurity
-        self._files = build_file_jobs(config, self._database, self.journal, clock, self._documents)
+        self._files = build_file_jobs(
+            config,
+            self._database,
+            self.journal,
+            clock,
+            FilesOutside(
+                self._documents,
+                self.security_watch.events.folder,
+                lambda: self.security.roots.files(CertificateUse.MANUFACTURER_ROOT),
+                self.security_watch.events.raise_named,
+            ),
+        )
         self._boot_reason = boot_history.POWER_UP
         self._boards_steered = asyncio.Event()
         self._memories: dict[int, EvseMemory] = {}
@@ -122,6 +141,7 @@ class Agent:
         )
         unset = partial(unset_clock.known_or_kept, self._clock.keeper.unset_began, boot_history.this_boot_id())
         self._clock.keeper.unset_began = await self._database.run(unset)
+        await self.security_watch.open(self.device_model, self._config.station.firmware_version)
         authorizer = Authorizer(self._database, self.device_model, self._clock)
         await authorizer.open()
         await self.charging_profiles.open()
@@ -143,7 +163,7 @@ class Agent:
             self.security,
             {version: partial(self._adapter, version) for version in config.csms.ocpp_versions},
             self.journal,
-            self._clock,
+            self.security_watch.clock,
             deauthorize=self._deauthorize,
             on_authorization=authorizer.learn,
             timing=ModelTiming(self.device_model, base_timing),
@@ -151,6 +171,8 @@ class Agent:
             ready=self._boards_steered.wait,
             dated=self._clock.dated,
         )
+        self.client.link.on_incident = self.security_watch.events.raise_event
+        limits = LimitPlanner(self.charging_profiles.order, limit_sources(config.limits), self._clock)
         parts = StationParts(
             self.device_model,
             self.journal,
@@ -162,7 +184,11 @@ class Agent:
             self._restart_announced,
             reservations,
             self._files,
+            self.security_watch.events,
+            limits,
+            sharing_of(config),
         )
+        limits.open()
         self.station = ChargingStation(parts, self.client.back_end, config.station.supply_max_current_a)
         if self._files.firmware is not None:
             self._files.firmware.attach(StationAsInstallSite(self.station, operative, self._restart_announced))
@@ -181,7 +207,7 @@ class Agent:
             lambda: self._clock.now().utc,
             dial=dial,
             send_signing_request=self._send_signing_request,
-            raise_security_event=_log_security_event,
+            raise_security_event=self.security_watch.events.raise_named,
         )
         security.open()
         security.access.is_idle = lambda: not self.station.open_transactions() and not self.journal.has_queued()
@@ -316,6 +342,7 @@ class Agent:
                     self._clock.run(),
                     self._put_boards_first(),
                     self.client.run(),
+                    self.security_watch.run(),
                     *(runner.run() for runner in self._hardware.runners),
                     *(self._read_cards(reader) for reader in self._hardware.readers),
                 ]
@@ -344,9 +371,11 @@ class Agent:
                 await self.station.heard()
                 await asyncio.sleep(COMMANDED_S)
         self._boards_steered.set()
+        self.security_watch.announce_start(self._boot_reason, self._config.station.firmware_version)
 
     async def close(self) -> None:
         """Write what is left and close the store."""
+        await self.security_watch.close()
         await self.journal.close()
         await self._database.close()
 
@@ -394,10 +423,6 @@ def _power_w(session: ChargingSession) -> str:
 
 def _set_connection_timeout(session: ChargingSession, text: str) -> None:
     session.rules = replace(session.rules, connection_timeout_s=float(text))
-
-
-def _log_security_event(type_: str, tech_info: str) -> None:
-    logger.warning("security event type=%s info=%s", type_, tech_info)
 
 
 def _log_failure(error: StoreError) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from agent.config_csms import ConnectionProfileConfig as ConnectionProfileConfig  # noqa: PLC0414 - one of the tables
 from agent.config_errors import Origin
 from agent.config_files import ConfigTree
-from agent.config_guard import ContactorConfig, SupervisionConfig, TemperatureConfig
+from agent.config_guard import ContactorConfig, LimitsConfig, SupervisionConfig, TemperatureConfig
 from agent.config_schema import (
     Choice,
     FilePath,
@@ -47,6 +47,9 @@ class StationConfig:
     firmware_version: str = setting(Text(50), "reported firmware version", default=VERSION)
     state_dir: Path = setting(FilePath(), "directory of the database", default=Path("/var/lib/pilotline"))
     supply_max_current_a: float = setting(Number(6, 2000, "A"), "supply shared by all EVSEs, per phase, A")
+    supply_policy: str = setting(
+        Choice("equal", "first_come", "configured"), "how the rest above every minimum is divided", default="equal"
+    )
     phases: int = setting(Choice(1, 3), "phases of the supply", default=3)
     time_zone: str = setting(
         Text(64, "an IANA time zone"), "zone for people; nothing shown depends on it yet", default="UTC"
@@ -335,6 +338,7 @@ class EvseConfig:
     )
     max_current_a: float = setting(Number(6, 80, "A"), "what wiring and connector carry, per phase, A")
     phases: int = setting(Choice(1, 3), "connected phases", default=3)
+    supply_weight: float = setting(Number(0.01, 100), "its part where supply_policy is 'configured'", default=1.0)
     board: BoardConfig = table(BoardConfig, "board of this EVSE")
     meter: MeterConfig = table(MeterConfig, "meter of this EVSE")
     indicator: IndicatorConfig | None = table(IndicatorConfig, "indicator of this EVSE", default=None)
@@ -375,6 +379,7 @@ class AgentConfig:
     station: StationConfig = table(StationConfig, "the station")
     csms: CsmsConfig = table(CsmsConfig, "the back-end")
     authorization: AuthorizationConfig = table(AuthorizationConfig, "authorisation", default=AuthorizationConfig())
+    limits: LimitsConfig = table(LimitsConfig, "limits beside charging profiles", default=LimitsConfig())
     recovery: RecoveryConfig = table(RecoveryConfig, "recovery", default=RecoveryConfig())
     variables: Mapping[str, Scalar] = free_table("first value of any OCPP 2.x variable, 'Component.Variable' = value")
     ocpp16_keys: Mapping[str, Scalar] = free_table("first value of any OCPP 1.6 key")

@@ -1,7 +1,6 @@
 """Builds what moves files: firmware updates where there is an installer, uploads of logs in any case."""
 
-import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,18 +11,31 @@ from agent.log_file import LOG_NAME
 from agent.station.file_jobs import FileJobs
 from agent.station.journal import Journal
 from agent.station.log_archive import LogArchive
+from agent.station.log_source import SecurityLogSource
 from agent.station.log_uploads import LogSource, LogUploads, UploadParts
 from agent.store.database import Database
 from agent.transfer.settings import TransferSettings
 from agent.transfer.transfers import FileTransfers
+from hal.value import dataclass
 
 if TYPE_CHECKING:
     from agent.station.firmware_updates import FirmwareUpdates
 
-logger = logging.getLogger(__name__)
-
 FRAME_LOG_NAME = "ocpp-frames.log"
 UPLOADS, FIRMWARE, LEARNT_HOSTS = "uploads", "firmware", "ssh-known-hosts"
+
+
+@dataclass(frozen=True, slots=True)
+class FilesOutside:
+    """What the runners need of the rest of the station."""
+
+    documents: Callable[[], dict[str, str]]
+    """What diagnostics say besides the logs."""
+    security_log: Path
+    manufacturer_roots: Callable[[], Iterable[Path]]
+    """Roots that were installed at run time."""
+    alarm: Callable[[str, str], None]
+    """Raises a security event."""
 
 
 def build_file_jobs(
@@ -31,33 +43,34 @@ def build_file_jobs(
     database: Database,
     journal: Journal,
     clock: Clock,
-    documents: Callable[[], dict[str, str]],
+    outside: FilesOutside,
 ) -> FileJobs:
-    """Build both runners; `documents`: what diagnostics say besides the logs."""
+    """Build both runners."""
     state_dir = config.station.state_dir
     transfers = FileTransfers(_settings(config))
-    # A LogSource for LogType.SECURITY goes here once there is a security log; until then GetLog of it is Rejected.
     sources: dict[LogType, LogSource] = {
-        LogType.DIAGNOSTICS: LogArchive((state_dir / LOG_NAME, state_dir / FRAME_LOG_NAME), documents)
+        LogType.DIAGNOSTICS: LogArchive((state_dir / LOG_NAME, state_dir / FRAME_LOG_NAME), outside.documents),
+        LogType.SECURITY: SecurityLogSource(outside.security_log),
     }
     name = config.csms.identity
     logs = LogUploads(UploadParts(database, journal, clock, transfers, sources, state_dir / UPLOADS, name))
     if config.firmware.installer is None:
         return FileJobs(logs)
-    return FileJobs(logs, _firmware(config.firmware.roots_dir, state_dir, transfers, (database, journal, clock)))
+    return FileJobs(logs, _firmware(config, outside, transfers, (database, journal, clock)))
 
 
 def _firmware(
-    roots_dir: Path | None, state_dir: Path, transfers: FileTransfers, kept: tuple[Database, Journal, Clock]
+    config: AgentConfig, outside: FilesOutside, transfers: FileTransfers, kept: tuple[Database, Journal, Clock]
 ) -> "FirmwareUpdates":
-    from agent.firmware.manufacturer_roots import RootsInDirectory  # noqa: PLC0415 - only with an installer
+    from agent.firmware.manufacturer_roots import RootsInFiles  # noqa: PLC0415 - only with an installer
     from agent.firmware.signature import SignatureVerifier  # noqa: PLC0415
     from agent.firmware.simulated_installer import SimulatedInstaller  # noqa: PLC0415
     from agent.station.firmware_updates import FirmwareUpdates, UpdateParts  # noqa: PLC0415
 
+    state_dir = config.station.state_dir
     installer = SimulatedInstaller(state_dir)
-    verifier = SignatureVerifier(RootsInDirectory(roots_dir))
-    return FirmwareUpdates(UpdateParts(*kept, transfers, installer, verifier, _note_alarm, state_dir / FIRMWARE))
+    verifier = SignatureVerifier(RootsInFiles(config.firmware.roots_dir, outside.manufacturer_roots))
+    return FirmwareUpdates(UpdateParts(*kept, transfers, installer, verifier, outside.alarm, state_dir / FIRMWARE))
 
 
 def _settings(config: AgentConfig) -> TransferSettings:
@@ -69,8 +82,3 @@ def _settings(config: AgentConfig) -> TransferSettings:
         stall_timeout_s=transfer.stall_timeout_s,
         max_bytes=transfer.max_download_bytes,
     )
-
-
-def _note_alarm(event_type: str, text: str) -> None:
-    """Where security events are told, they take this place."""
-    logger.warning("security event type=%s %s", event_type, text)

@@ -3,7 +3,10 @@
 import math
 
 from agent.config import AgentConfig, AuthorizationConfig, ConfigError, CsmsConfig
+from agent.config_guard import LimitsConfig
+from agent.domain.charging_limit import Sharing, SharingPolicy
 from agent.domain.device_model import DeviceModel, SetStatus, VariableKey, parse_variable_name
+from agent.domain.limit_sources import LimitSource, LimitSources, SourceTerms
 from agent.domain.variables.station import EvseDescription, StationDescription, station_definitions
 
 _VOLTAGE_V = 230
@@ -32,6 +35,25 @@ def build_device_model(config: AgentConfig) -> DeviceModel:
                 raise _refusal(config, "ocpp16_keys", name, value)
             _preset_key(model, config, "ocpp16_keys", name, key, value)
     return model
+
+
+def limit_sources(limits: LimitsConfig) -> LimitSources:
+    """Return the configured sources of limits, which hold their fail-safe values until they speak."""
+    configured = {LimitSource.GRID_OPERATOR: limits.grid_operator, LimitSource.EXTERNAL: limits.external}
+    return LimitSources(
+        {
+            source: SourceTerms(each.heartbeat_timeout_s, each.fail_safe_current_a)
+            for source, each in configured.items()
+            if each is not None
+        }
+    )
+
+
+def sharing_of(config: AgentConfig) -> Sharing:
+    """Return how the supply is divided."""
+    weights = {evse.id: evse.supply_weight for evse in config.evse}
+    policy = SharingPolicy(config.station.supply_policy)
+    return Sharing(policy, weights if policy is SharingPolicy.CONFIGURED else {})
 
 
 def _describe(config: AgentConfig) -> StationDescription:

@@ -43,11 +43,6 @@ class Connection(Protocol):
 class DialError(Exception):
     """No connection was made; the text is one sentence for the installer."""
 
-    def __init__(self, text: str, security_event: str = "") -> None:
-        """`security_event`: its type in OCPP 2.0.1 (part 2, appendix 1), if the failure is one."""
-        super().__init__(text)
-        self.security_event = security_event
-
 
 Dialler = Callable[[Sequence[str]], Awaitable[Connection]]
 """Connect, offering these subprotocols in this order. Raises: DialError."""
@@ -119,14 +114,13 @@ class WebsocketDialler:
     async def __call__(self, subprotocols: Sequence[str]) -> Connection:
         """Connect. Raises: DialError."""
         await asyncio.to_thread(_load_client)
-        from agent.csms.dial_errors import explain, security_event_of  # noqa: PLC0415 - with the websockets client, 20 ms
+        from agent.csms.dial_errors import explain  # noqa: PLC0415 - with the websockets client, 20 ms
 
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await self._connect(subprotocols)
         except Exception as error:
-            told = await explain(error, self._endpoint, self._timeout_s)
-            raise DialError(told, security_event_of(error)) from error
+            raise DialError(await explain(error, self._endpoint, self._timeout_s)) from error
 
     async def _connect(self, subprotocols: Sequence[str]) -> Connection:
         from websockets.asyncio.client import connect  # noqa: PLC0415 - as above

@@ -9,12 +9,6 @@ from urllib.parse import urlsplit
 from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidStatus, InvalidURI, NegotiationError
 
 from agent.csms.connection import Endpoint
-from agent.csms.security.vocabulary import (
-    FAILED_TO_AUTHENTICATE,
-    INVALID_CSMS_CERTIFICATE,
-    INVALID_TLS_CIPHER_SUITE,
-    INVALID_TLS_VERSION,
-)
 from agent.csms.tls import tls_context
 
 _HTTP_REASONS = {
@@ -52,15 +46,6 @@ _TLS_REASONS = {
     "DH_KEY_TOO_SMALL": "its key exchange is too weak",
 }
 """OpenSSL's reason to what it means; an ALERT is what the back-end said."""
-_SECURITY_EVENTS = {
-    "UNSUPPORTED_PROTOCOL": INVALID_TLS_VERSION,
-    "TLSV1_ALERT_PROTOCOL_VERSION": INVALID_TLS_VERSION,
-    "NO_CIPHERS_AVAILABLE": INVALID_TLS_CIPHER_SUITE,
-    "WRONG_CIPHER_RETURNED": INVALID_TLS_CIPHER_SUITE,
-    "SSLV3_ALERT_HANDSHAKE_FAILURE": INVALID_TLS_CIPHER_SUITE,
-    "TLSV1_ALERT_INSUFFICIENT_SECURITY": INVALID_TLS_CIPHER_SUITE,
-}
-_NOT_AUTHENTICATED = (401, 403)
 _HANDSHAKE_ENDINGS = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, InvalidMessage, EOFError)
 """How a refusal of our certificate looks to asyncio, which drops the alert."""
 
@@ -68,19 +53,6 @@ _HANDSHAKE_ENDINGS = (ConnectionResetError, ConnectionAbortedError, BrokenPipeEr
 async def explain(error: Exception, endpoint: Endpoint, timeout_s: float) -> str:
     """One sentence, with the URL that was dialled."""
     return f"cannot connect to {endpoint.full_url}: {await _reason(error, endpoint, timeout_s)}"
-
-
-def security_event_of(error: Exception) -> str:
-    """Type of the security event that this failure is; empty: it is none."""
-    match error:
-        case ssl.SSLCertVerificationError():
-            return INVALID_CSMS_CERTIFICATE
-        case ssl.SSLError():
-            return _SECURITY_EVENTS.get(error.reason or "", "")
-        case InvalidStatus() if error.response.status_code in _NOT_AUTHENTICATED:
-            return FAILED_TO_AUTHENTICATE
-        case _:
-            return ""
 
 
 async def _reason(error: Exception, endpoint: Endpoint, timeout_s: float) -> str:

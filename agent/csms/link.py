@@ -22,6 +22,7 @@ from agent.csms.back_off import BackOff
 from agent.csms.call_queue import Urgency
 from agent.csms.calls import Calls
 from agent.csms.connection import CLOSE_TIMEOUT_S, Connection, DialError, Dialler
+from agent.csms.dial_incidents import dial_incidents
 from agent.csms.frame_log import FrameSink
 from agent.csms.protocol_rules import RULES, subprotocol_of
 from agent.csms.registration import BOOT_ACTION, Registration
@@ -29,6 +30,7 @@ from agent.csms.rpc import Call, FrameError
 from agent.csms.schemas import Schemas
 from agent.csms.settings import LinkTiming
 from agent.csms.work import Work
+from agent.domain.security_event import SecurityEventType
 from hal.together import together
 
 if TYPE_CHECKING:
@@ -85,6 +87,8 @@ class CsmsLink:
         """A dial, or a connection over which that never happened, has ended; tells why."""
         self.back_end_name: Callable[[], str] = lambda: ""
         """Which of several back-ends the dialler has reached: each gets adapters of its own."""
+        self.on_incident: Callable[[SecurityEventType, str], None] = lambda _type, _info: None
+        """Told what a connection, or the failure of one, says about security."""
 
     def redial(self, reason: str) -> None:
         """End the present connection, if there is one, and dial at once."""
@@ -139,6 +143,8 @@ class CsmsLink:
         try:
             connection = await self._dial(self._versions.subprotocols)
         except DialError as error:
+            for type_, info in dial_incidents(error.__cause__):
+                self.on_incident(type_, info)
             return str(error)
         code = _NORMAL_CLOSE
         try:
@@ -207,6 +213,7 @@ class CsmsLink:
                 frame = await asyncio.to_thread(rpc.parse, text) if rpc.is_long(text) else rpc.parse(text)
             except FrameError as error:
                 logger.debug("no frame: %s", error)
+                self.on_incident(SecurityEventType.INVALID_MESSAGES, str(error))
                 await answerer.answer_garbage(error)
             else:
                 if isinstance(frame, Call):

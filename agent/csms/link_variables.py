@@ -10,6 +10,7 @@ from agent.domain.variable import VariableKey
 _DECIDING = (
     VariableKey("OCPPCommCtrlr", "MessageTimeout", "Default"),
     VariableKey("OCPPCommCtrlr", "OfflineThreshold"),
+    VariableKey("OCPPCommCtrlr", "MinimumStatusDuration"),
     VariableKey("OCPPCommCtrlr", "RetryBackOffWaitMinimum"),
     VariableKey("OCPPCommCtrlr", "RetryBackOffRandomRange"),
     VariableKey("OCPPCommCtrlr", "RetryBackOffRepeatTimes"),
@@ -44,6 +45,7 @@ def timing_from(model: DeviceModel, base: LinkTiming) -> LinkTiming:
         base,
         call_timeout_s=call_timeout_s,
         liveness_s=max(base.liveness_s, 1.5 * call_timeout_s),
+        minimum_status_s=float(model.integer("OCPPCommCtrlr", "MinimumStatusDuration")),
         offline_threshold_s=float(model.integer("OCPPCommCtrlr", "OfflineThreshold")),
         reconnect=_back_off(model, base.reconnect.maximum_s),
         learn_utc=base.learn_utc and "Heartbeat" in model.members("ClockCtrlr", "TimeSource"),

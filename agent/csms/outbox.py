@@ -5,6 +5,7 @@ Rules kept here:
   as a dead letter and the next one goes, since some back-ends never answer a message they dislike.
 * A refusal and a missing answer are attempts; a lost link is none. Every attempt has its own message id, and an answer
   to any of them counts, as long as `calls` remembers it.
+* A back-end without the security extension refuses security events: that settles them, and holds up nobody.
 * A row that is sent again is sent with the same content: it is mapped from the same fact.
 """
 
@@ -23,6 +24,7 @@ from agent.csms.adapter import (
     Outgoing,
     Payload,
     RpcError,
+    RpcErrorCode,
     as_stamped,
 )
 from agent.csms.call_queue import Urgency
@@ -32,6 +34,7 @@ from agent.domain.delivery import TransactionAtCsms, owner_name, same_owner
 from agent.domain.facts import (
     Fact,
     JournalRow,
+    SecurityEventRaised,
     StationFact,
     TransactionEnded,
     TransactionFact,
@@ -43,6 +46,10 @@ from agent.store.errors import StoreError
 logger = logging.getLogger(__name__)
 
 STORE_RETRY_S = 5.0
+SECURITY_EVENT = "SecurityEventNotification"
+_DOES_NOT_TAKE = frozenset({RpcErrorCode.NOT_IMPLEMENTED, RpcErrorCode.NOT_SUPPORTED})
+MAX_LOSSES = 3
+"""A back-end that closes each time it is told of a security event would never hear of a transaction again."""
 LOSS_NOTICED_S = 0.05
 """A connection may refuse to send a moment before its loss is known; nothing is tried meanwhile."""
 
@@ -96,6 +103,8 @@ class _Delivery:
     step: int = 0
     """Which of the row's messages is next."""
     failures: int = 0
+    losses: int = 0
+    """How often the link went while the message under way was a security event."""
     late: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -191,7 +200,7 @@ class Outbox:
 
     async def _attempt(self, delivery: _Delivery, adapter: Adapter, outgoing: Outgoing) -> bool:
         """Send one message once; returns False if its row was parked."""
-        step = delivery.step
+        step, attempts_before = delivery.step, delivery.row.attempts
         delivery.late.clear()
         try:
             payload = await self._link.call(outgoing, Urgency.TRANSACTION, self._note_attempt)
@@ -199,9 +208,28 @@ class Outbox:
                 self._take_answer(delivery, adapter, outgoing.action, payload)
         except LinkLostError:
             await asyncio.sleep(LOSS_NOTICED_S)
+            return not (outgoing.action == SECURITY_EVENT and self._given_up_by_loss(delivery, attempts_before))
         except (RpcError, CallTimeoutError, ValueError) as error:
-            if delivery.step == step:
-                return await self._fail(delivery, adapter, error)
+            if delivery.step != step:
+                return True
+            if outgoing.action == SECURITY_EVENT and isinstance(error, RpcError) and error.code in _DOES_NOT_TAKE:
+                logger.info("the back-end takes no security events row=%d", delivery.row.row_id)
+                delivery.step += 1
+                return True
+            return await self._fail(delivery, adapter, error)
+        return True
+
+    def _given_up_by_loss(self, delivery: _Delivery, attempts_before: int) -> bool:
+        """Count a loss of the link while a security event was on the wire; True if its row is settled by it."""
+        delivery.losses += delivery.row.attempts > attempts_before
+        if delivery.losses < MAX_LOSSES:
+            return False
+        reason = f"the link was lost {delivery.losses} times when it was sent"
+        if isinstance(delivery.row.fact, SecurityEventRaised):
+            self._journal.park(delivery.row, reason)
+        else:
+            logger.error("message given up row=%d step=%d reason=%s", delivery.row.row_id, delivery.step, reason)
+            self._acknowledge(delivery)
         return True
 
     async def _fail(self, delivery: _Delivery, adapter: Adapter, error: Exception) -> bool:

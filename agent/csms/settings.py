@@ -18,6 +18,8 @@ class LinkTiming:
     """A connection that lasted this long resets the back-off."""
     settle_s: float = 5.0
     """After a reconnect, how long statuses other than faults wait for the link to prove that it stays."""
+    minimum_status_s: float = 0.0
+    """A status that lasts for less is not told, unless it is about a fault (OCPP 1.6 section 9.1.20)."""
     offline_threshold_s: float | None = None
     """Offline for longer: every status is told again (OCPP 2.0.1 part 2, B04.FR.01); None: only what changed."""
     reconnect: BackOffRange = field(default_factory=BackOffRange)

@@ -1,13 +1,15 @@
 """Tells the back-end the status of each EVSE: every change while online, after an outage only what is different.
 
-A flapping link is given time to settle before statuses are told again; a fault never waits (lessons: a status burst on
-each reconnect; a delay that swallowed an error).
+A flapping link is given time to settle before statuses are told again, and a status may have to last for a while
+before it is told at all (OCPP 1.6 section 9.1.20). A fault never waits, nor does one that is over (lessons: a status
+burst on each reconnect; a delay that swallowed an error).
 """
 
 import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 
 from agent.csms.adapter import Adapter, CallTimeoutError, Dated, LinkLostError, Outgoing, RpcError, as_stamped
 from agent.csms.call_queue import Urgency
@@ -44,6 +46,10 @@ class StatusBoard:
         self._offline_since_s: float | None = None
         self._settled_at_s = 0.0
         self._urgent = False
+        self._untold: dict[int, int] = {}
+        """How many of the queued statuses, the newest, may be passed over: not told yet, and about no fault."""
+        self._lasting_at_s: dict[int, float] = {}
+        """When the newest status of an EVSE has lasted long enough; absent: now."""
         link.on_offline = self._go_offline
 
     def publish(self, status: EvseStatus) -> None:
@@ -55,10 +61,37 @@ class StatusBoard:
             self._missed.add(status.evse_id)
         elif len(queued) == MAX_QUEUED_PER_EVSE:
             self._missed.add(status.evse_id)
+        urgent = news or status.connector_status is ConnectorStatus.FAULTED
+        self._pass_over(status.evse_id, urgent=urgent)
         queued.append(status)
-        self._urgent = self._urgent or news or status.connector_status is ConnectorStatus.FAULTED
+        self._urgent = self._urgent or urgent
         self._settled_at_s = max(self._settled_at_s, asyncio.get_running_loop().time() + FACTS_FIRST_S)
         self._changed.set()
+
+    def _pass_over(self, evse_id: int, *, urgent: bool) -> None:
+        """Drop what has not lasted for the minimum duration, and let the next status begin to last."""
+        minimum_s = self._timing().minimum_status_s
+        queued = self._queued[evse_id]
+        if urgent or minimum_s <= 0:
+            self._untold.pop(evse_id, None)
+            self._lasting_at_s.pop(evse_id, None)
+            return
+        for _ in range(min(self._untold.get(evse_id, 0), len(queued))):
+            queued.pop()
+        self._untold[evse_id] = 1
+        if not self._urgent:
+            self._lasting_at_s[evse_id] = asyncio.get_running_loop().time() + minimum_s
+
+    def _lasts(self, evse_id: int) -> bool:
+        return asyncio.get_running_loop().time() >= self._lasting_at_s.get(evse_id, 0.0)
+
+    async def _until_news(self) -> None:
+        """Wait for a change, or until a status has lasted long enough."""
+        now_s = asyncio.get_running_loop().time()
+        waiting = [at_s for at_s in self._lasting_at_s.values() if at_s > now_s]
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(min(waiting) if waiting else None):
+                await self._changed.wait()
 
     async def run(self) -> None:
         """Tell what changed."""
@@ -69,7 +102,7 @@ class StatusBoard:
             self._changed.clear()
             self._urgent = False
             if await self._tell_all():
-                await self._changed.wait()
+                await self._until_news()
 
     def _go_offline(self) -> None:
         if self._offline_since_s is None:
@@ -112,7 +145,8 @@ class StatusBoard:
         try:
             await self._tell_station()
             for evse_id in sorted(self._queued):
-                await self._tell_evse(evse_id)
+                if self._lasts(evse_id):
+                    await self._tell_evse(evse_id)
         except LinkLostError:
             await asyncio.sleep(LOSS_NOTICED_S)
             return False
@@ -130,7 +164,8 @@ class StatusBoard:
 
     async def _tell_evse(self, evse_id: int) -> None:
         queued = self._queued[evse_id]
-        while queued and (adapter := self._link.adapter) is not None:
+        self._untold.pop(evse_id, None)
+        while queued and self._lasts(evse_id) and (adapter := self._link.adapter) is not None:
             status = queued[0]
             for each in status.one_by_one() if evse_id in self._missed else (status,):
                 await self._tell(evse_id, each, adapter)

@@ -8,6 +8,7 @@ from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
 
+from agent.domain.security_event import SecurityEventType
 from agent.domain.vocabulary import (
     ChargingState,
     FirmwareStatus,
@@ -150,8 +151,17 @@ class UploadStatusChanged:
     evse_id: int = STATION
 
 
+@dataclass(frozen=True, slots=True)
+class SecurityEventRaised:
+    """A security event that the back-end is to be told; the security log has it as well."""
+
+    type: SecurityEventType
+    at: datetime
+    tech_info: str = ""
+
+
 TransactionFact = TransactionStarted | TransactionUpdated | TransactionEnded
-StationFact = UnauthorisedEnergyFound | FaultChanged | FirmwareStatusChanged | UploadStatusChanged
+StationFact = UnauthorisedEnergyFound | FaultChanged | FirmwareStatusChanged | UploadStatusChanged | SecurityEventRaised
 """Facts that belong to no transaction."""
 Fact = TransactionFact | StationFact
 

@@ -1,5 +1,6 @@
 """The manufacturer's roots: who may sign firmware for this station."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -16,16 +17,17 @@ class ManufacturerRoots(Protocol):
         """PEM or DER, each one list."""
 
 
-class RootsInDirectory:
-    """Files of a directory: `.pem` and `.crt` are roots, `.crl` are revocation lists."""
+class RootsInFiles:
+    """Files of a directory (`.pem`, `.crt`: roots; `.crl`: revocation lists), and roots that were installed."""
 
-    def __init__(self, folder: Path | None) -> None:
-        """None: nobody is trusted."""
+    def __init__(self, folder: Path | None, installed: Callable[[], Iterable[Path]] = tuple) -> None:
+        """`folder`: None: there is none; `installed`: by InstallCertificate, or whoever else may."""
         self._folder = folder
+        self._installed = installed
 
     def roots(self) -> list[bytes]:
         """Every file of certificates. Raises: OSError."""
-        return self._files(".pem", ".crt")
+        return [*self._files(".pem", ".crt"), *(file.read_bytes() for file in self._installed())]
 
     def revocation_lists(self) -> list[bytes]:
         """Every revocation list. Raises: OSError."""

@@ -6,15 +6,17 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 from agent.domain import events as ev
 from agent.domain.charging_session import ChargingSession
 from agent.domain.device_model import DeviceModel
 from agent.domain.evse_memory import EvseMemory
-from agent.domain.facts import Fact, Sample, TransactionStarted, TransactionUpdated
+from agent.domain.facts import Fact, Sample, TransactionStarted, TransactionUpdated, UnauthorisedEnergyFound
 from agent.domain.local_list import ListUpdate, UpdateOutcome
 from agent.domain.reservation import Reservation, ReserveOutcome
+from agent.domain.security_event import SecurityEventType
 from agent.domain.session_state import EvseStatus, SessionState
 from agent.domain.token_routing import choose_evse_for_start, choose_evse_for_token
 from agent.domain.transaction import TransactionState
@@ -32,12 +34,12 @@ from agent.station.commands import (
 )
 from agent.station.evse import Evse
 from agent.station.file_jobs import FileJobs
+from agent.station.limit_planner import LimitPlanner
 from agent.station.sampling import TRIGGERED, SampleIntervals
 from agent.station.station_parts import StationParts
 from agent.station.supply import Supply
 from agent.station.surroundings import EvseDevices, EvseTiming
 from agent.store.boot_history import REMOTE_RESET, SCHEDULED_RESET
-from agent.store.errors import StoreError
 
 logger = logging.getLogger(__name__)
 
@@ -52,14 +54,14 @@ class ChargingStation:
     def __init__(self, parts: StationParts, back_end: BackEnd, supply_max_current_a: float) -> None:
         self._parts = parts
         self._back_end = back_end
-        self._supply = Supply(supply_max_current_a, parts.charging_profiles.order)
+        self._supply = Supply(supply_max_current_a, parts.limits.order, parts.sharing)
         self._remote_starts = itertools.count(1)
         self._evses: dict[int, Evse] = {}
         self._group: asyncio.TaskGroup | None = None
         self._reset_pending = False
         self._resetting = False
         parts.journal.on_health(self._journal_health_changed)
-        parts.charging_profiles.changed = self._supply.refresh
+        parts.charging_profiles.changed = parts.limits.changed = self._supply.refresh
         parts.reservations.on_change(self._reservation_changed)
         parts.authorizer.on_conflict(back_end.publish_list_conflict)
 
@@ -98,6 +100,7 @@ class ChargingStation:
             self._group = group
             group.create_task(self._parts.reservations.run(), name="reservations")
             group.create_task(self._parts.files.run(), name="file jobs")
+            group.create_task(self._parts.security_events.run(), name="security events")
             for evse in self._evses.values():
                 group.create_task(evse.run(), name=f"evse {evse.evse_id}")
 
@@ -124,7 +127,10 @@ class ChargingStation:
 
     async def authorize(self, id_token: IdToken) -> Authorization:
         """Decide about a token."""
-        return await self._parts.authorizer.authorize(id_token, self._back_end)
+        authorization = await self._parts.authorizer.authorize(id_token, self._back_end)
+        if not authorization.accepted:
+            self._parts.security_events.token_refused()
+        return authorization
 
     def status_changed(self, status: EvseStatus) -> None:
         """Publish the status of an EVSE."""
@@ -159,10 +165,13 @@ class ChargingStation:
     def record(self, evse_id: int, facts: tuple[Fact, ...], state: TransactionState | None) -> None:
         """Journal facts and the open transaction."""
         self._parts.charging_profiles.transaction_changed(evse_id, state)
-        self._parts.journal.record(evse_id, facts, state, _log_journal_failure)
+        self._parts.journal.record(evse_id, facts, state, partial(logger.error, "journal not written error=%s"))
         for fact in facts:
             if isinstance(fact, TransactionStarted | TransactionUpdated) and fact.reservation_id is not None:
                 self._parts.reservations.started(fact.reservation_id)
+            if isinstance(fact, UnauthorisedEnergyFound):
+                told = f"evse={fact.evse_id} energy_wh={fact.energy_wh}"
+                self.raise_security_event(SecurityEventType.UNAUTHORISED_ENERGY_FOUND, told)
         if state is None:
             self._reset_if_idle()
 
@@ -177,8 +186,6 @@ class ChargingStation:
     def _journal_health_changed(self, healthy: bool) -> None:  # noqa: FBT001 - the journal's callback
         for evse in self._evses.values():
             evse.post(ev.JournalHealthChanged(healthy))
-
-    # ------------------------------------------------------------------ tokens
 
     def card_presented(self, id_token: IdToken, served: Sequence[int]) -> None:
         """Hand a token at a reader to the EVSE that it is meant for."""
@@ -210,6 +217,11 @@ class ChargingStation:
     def files(self) -> FileJobs:
         """Firmware and logs of the station."""
         return self._parts.files
+
+    @property
+    def limits(self) -> LimitPlanner:
+        """What limits the station."""
+        return self._parts.limits
 
     def evse_status(self, evse_id: int) -> EvseStatus | None:
         """Return the present status; None while unknown or no such EVSE."""
@@ -330,6 +342,7 @@ class ChargingStation:
 
     async def _reset(self, reason: StoppedReason, boot_reason: str) -> None:
         await self.stop_all(reason, TriggerReason.RESET_COMMAND)
+        self.raise_security_event(SecurityEventType.RESET_OR_REBOOT, boot_reason)
         self._parts.restart(boot_reason)
 
     async def stop_all(self, reason: StoppedReason, trigger: TriggerReason) -> None:
@@ -376,6 +389,10 @@ class ChargingStation:
         """End a reservation."""
         return self._parts.reservations.cancel(reservation_id)
 
+    def raise_security_event(self, type_: SecurityEventType, tech_info: str = "") -> None:
+        """Note a security event of now."""
+        self._parts.security_events.raise_event(type_, tech_info)
+
     def use_tx_points(self, start: frozenset[TxPoint], stop: frozenset[TxPoint]) -> None:
         """Set where transactions begin and end from the next session on."""
         for evse in self._evses.values():
@@ -388,7 +405,3 @@ async def _bring_to_rest(evse: Evse, request: ev.StopRequested) -> None:
     if evse.session.is_stoppable():
         await evse.ask(request)
     await evse.at_rest()
-
-
-def _log_journal_failure(error: StoreError) -> None:
-    logger.error("journal not written error=%s", error)

@@ -12,6 +12,7 @@ from agent.domain.device_model import DeviceModel
 from agent.domain.facts import Sample
 from agent.domain.local_list import ListUpdate, UpdateOutcome
 from agent.domain.reservation import Reservation, ReserveOutcome
+from agent.domain.security_event import SecurityEventType
 from agent.domain.session_state import EvseStatus
 from agent.domain.vocabulary import IdToken, TxPoint
 from agent.station.file_commands import FileCommands
@@ -169,6 +170,9 @@ class StationCommands(Protocol):
 
     def cancel_reservation(self, reservation_id: int) -> bool:
         """End a reservation; False if there is none of this id."""
+
+    def raise_security_event(self, type_: SecurityEventType, tech_info: str = "") -> None:
+        """Note a security event of now; repeated ones are counted. Nothing secret may be in `tech_info`."""
 
     def use_tx_points(self, start: frozenset[TxPoint], stop: frozenset[TxPoint]) -> None:
         """Set where transactions begin and end from the next session on (the protocol in use decides)."""

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from sqlite3 import Connection
 from typing import TypeVar, cast
 
@@ -145,11 +146,13 @@ class Journal:
         state: object | None,
         on_failure: Callable[[StoreError], None],
         also: Callable[[Connection], None] | None = None,
+        on_stored: Callable[[], None] = lambda: None,
     ) -> None:
         """Store facts and the state of the open transaction of this EVSE (None: none is open) in one commit.
 
-        `also`: goes into the same commit as the facts.
-        A state without facts replaces one that is still waiting. `on_failure` is called at most once, on the loop.
+        EVSE 0 is the station, which has no transaction. `also`: goes into the same commit as the facts.
+        A state without facts replaces one that is still waiting. `on_failure` is called at most once, on the loop;
+        `on_stored` once facts are durable.
         Raises: StoreError if something here cannot be written as text; nothing is recorded then.
         """
         text = None if state is None else encode(state)
@@ -175,9 +178,13 @@ class Journal:
 
         for what in ("state", "register", "memory"):
             self._replaceable.pop((what, evse_id), None)
-        self._writer.write(write, lambda: self._window.announce(rows), on_failure, at_once=True)
+        self._writer.write(write, partial(self._durable, rows, on_stored), on_failure, at_once=True)
         for listener in self._recorded:
             asyncio.get_running_loop().call_soon(listener, facts[0])
+
+    def _durable(self, rows: list[JournalRow], on_stored: Callable[[], None]) -> None:
+        self._window.announce(rows)
+        on_stored()
 
     def open_transaction(self, evse_id: int, type_: type[T]) -> T | None:
         """Return the state of the transaction that was open here. Raises: StoreError if it cannot be read."""

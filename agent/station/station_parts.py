@@ -1,15 +1,19 @@
 """What a station is built from."""
 
 from collections.abc import Callable
+from dataclasses import field
 
 from agent.clock import Clock
 from agent.domain.availability import Availability
+from agent.domain.charging_limit import Sharing
 from agent.domain.device_model import DeviceModel
 from agent.station.authorizer import Authorizer
 from agent.station.charging_profiles import ChargingProfiles
 from agent.station.file_jobs import FileJobs
 from agent.station.journal import Journal
+from agent.station.limit_planner import LimitPlanner
 from agent.station.reservation_desk import ReservationDesk
+from agent.station.security_events import SecurityEvents
 from hal.value import dataclass
 
 
@@ -29,3 +33,6 @@ class StationParts:
     """End this process so that it starts again, for this BootReasonEnumType."""
     reservations: ReservationDesk
     files: FileJobs
+    security_events: SecurityEvents
+    limits: LimitPlanner
+    sharing: Sharing = field(default_factory=Sharing)

@@ -1,9 +1,10 @@
 """Owns the station's supply: who is committed to how much of it, and what each may offer now."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
-from agent.domain.charging_limit import Claim, allowed_now, ceiling
+from agent.domain.charging_limit import Claim, Sharing, allowed_now, ceiling
 from agent.domain.charging_profile import STATION
 from agent.domain.profile_order import NO_ORDER, ProfileOrder
 
@@ -26,7 +27,13 @@ class Supply:
     `order` tells what charging profiles allow an EVSE, or with 0 all together, at the moment it is asked.
     """
 
-    def __init__(self, max_current_a: float, order: Callable[[int], ProfileOrder] = lambda _: NO_ORDER) -> None:
+    def __init__(
+        self,
+        max_current_a: float,
+        order: Callable[[int], ProfileOrder] = lambda _: NO_ORDER,
+        sharing: Sharing | None = None,
+    ) -> None:
+        self.sharing = sharing or Sharing()
         self.max_current_a = max_current_a
         self.order = order
         self._members: list[SupplyMember] = []
@@ -62,15 +69,20 @@ class Supply:
         The others keep what they hold. To be asked in the moment of offering: a limit told earlier may have been
         overtaken by another EVSE.
         """
-        claims = [member.claim() for member in self._members]
+        claims = self._claims()
         own = next(claim for claim in claims if claim.evse_id == evse_id)
-        limit_a = min(own.max_current_a, ceiling(self.available_a, claims, evse_id))
+        limit_a = min(own.max_current_a, ceiling(self.available_a, claims, evse_id, self.sharing.policy))
         return limit_a if limit_a >= own.min_current_a else 0.0
 
     def refresh(self) -> None:
         """Divide again and tell those that want power."""
-        claims = [member.claim() for member in self._members]
-        allowed = allowed_now(self.available_a, claims)
+        claims = self._claims()
+        allowed = allowed_now(self.available_a, claims, self.sharing.policy)
         for member, claim in zip(self._members, claims, strict=True):
             if claim.wants:
                 member.limit(allowed[claim.evse_id])
+
+    def _claims(self) -> list[Claim]:
+        claims = [member.claim() for member in self._members]
+        weights = self.sharing.weights
+        return [replace(claim, weight=weights.get(claim.evse_id, 1.0)) for claim in claims] if weights else claims

@@ -17,6 +17,7 @@ APPLICATION_RESET: Final = "ApplicationReset"
 REMOTE_RESET: Final = "RemoteReset"
 SCHEDULED_RESET: Final = "ScheduledReset"
 FIRMWARE_UPDATE: Final = "FirmwareUpdate"
+_FIRMWARE: Final = "firmware_version"
 
 
 def this_boot_id() -> str:
@@ -41,3 +42,10 @@ def take_boot_reason(connection: sqlite3.Connection, boot_id: str) -> str:
     if announced:
         return announced
     return APPLICATION_RESET if boot_id and boot_id == last_boot_id else POWER_UP
+
+
+def note_firmware(connection: sqlite3.Connection, version: str) -> str | None:
+    """Keep the version that starts; returns the one before, if it was another."""
+    before = meta.get(connection, _FIRMWARE)
+    meta.put(connection, _FIRMWARE, version)
+    return before if before not in {None, version} else None

@@ -40,6 +40,8 @@ class Station:
     requests_before_accepted: int = 0
     repeated_message_ids: int = 0
     message_ids: set[str] = field(default_factory=set)
+    security_events: list[Json] = field(default_factory=list)
+    """Every SecurityEventNotification, oldest first."""
 
     def to_json(self) -> dict[str, Any]:
         """All but the ids themselves."""
@@ -209,6 +211,8 @@ class BenchCsms:
         station.message_ids.add(message.message_id)
         if message.action != "BootNotification" and station.boot_status not in {None, "Accepted"}:
             station.requests_before_accepted += 1
+        if message.action == "SecurityEventNotification":
+            station.security_events.append(message.payload)
         if message.action not in TRANSACTION_ACTIONS:
             return None
         wanted_id = None if self.quirk is None else self.quirk.transaction_id

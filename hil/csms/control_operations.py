@@ -46,6 +46,7 @@ class Operations:
             "password": self.password,
             "authority": self.authority,
             "ledger": self.ledger,
+            "security_events": self.security_events,
             "log": self.log,
             "drop": self.drop,
             "quirk": self.quirk,
@@ -166,6 +167,11 @@ class Operations:
     def ledger(self) -> Json:
         """Logical transactions, repeats, conflicts and problems."""
         return self.csms.ledger.to_json()
+
+    def security_events(self, identity: str | None = None) -> Json:
+        """Every security event that was told, by whom, oldest first; of one identity, or of all."""
+        stations = self.csms.stations
+        return {name: list(station.security_events) for name, station in stations.items() if identity in {None, name}}
 
     def log(self, since: int = 0, limit: int = LOG_LIMIT) -> Json:
         """Frames from number `since` on; ask again with `next`."""

@@ -13,6 +13,7 @@ from agent.domain.device_model import DeviceModel
 from agent.domain.facts import Sample
 from agent.domain.local_list import ListUpdate, UpdateOutcome
 from agent.domain.reservation import Reservation, ReserveOutcome
+from agent.domain.security_event import SecurityEventType
 from agent.domain.session_state import EvseStatus, SessionState
 from agent.domain.variables import EvseDescription, StationDescription, station_definitions
 from agent.domain.vocabulary import ChargingState, ConnectorStatus, IdToken, ReadingContext, TxPoint
@@ -233,6 +234,9 @@ class FakeStation:
     def cancel_reservation(self, reservation_id: int) -> bool:
         self.asked.append(("cancel_reservation", reservation_id))
         return self.reserved is ReserveOutcome.ACCEPTED
+
+    def raise_security_event(self, type_: SecurityEventType, tech_info: str = "") -> None:
+        self.asked.append(("raise_security_event", type_, tech_info))
 
     def use_tx_points(self, start: frozenset[TxPoint], stop: frozenset[TxPoint]) -> None:
         self.tx_points = (start, stop)

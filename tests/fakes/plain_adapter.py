@@ -14,7 +14,7 @@ from agent.csms.adapter import (
     RpcErrorCode,
 )
 from agent.domain.delivery import TransactionAtCsms
-from agent.domain.facts import Fact, Sample, TransactionEnded, TransactionStarted
+from agent.domain.facts import Fact, Sample, SecurityEventRaised, TransactionEnded, TransactionStarted
 from agent.domain.local_list import ListConflict
 from agent.domain.session_state import EvseStatus
 from agent.domain.vocabulary import Authorization, AuthorizationStatus, IdToken
@@ -112,6 +112,9 @@ class PlainAdapter:
                 csms_id = at_csms.csms_transaction_id or -1
                 payload = {"transactionId": csms_id, "meterStop": 1, "timestamp": fact.at.isoformat()}
                 return [Outgoing("StopTransaction", payload)]
+            case SecurityEventRaised():
+                event = {"type": fact.type.value, "timestamp": fact.at.isoformat()}
+                return [Outgoing("SecurityEventNotification", event)]
             case _:
                 data = {"vendorId": "v", "messageId": "row", "data": str(getattr(fact, "seq_no", ""))}
                 return [Outgoing("DataTransfer", data)]

@@ -16,6 +16,7 @@ from agent.config import load_config
 from agent.csms.connection import Connection, DialError
 from agent.domain.timekeeping import BACK_END_FIRST, NTP_FIRST, TimeSource
 from agent.hardware import build_hardware
+from agent.station.exhaustion import Room
 from agent.station.station_clock import StationClock
 from agent.station.surroundings import EvseTiming
 from agent.store.database import Database
@@ -71,6 +72,7 @@ class VirtualStation:
     clock: StationClock = field(init=False)
     """Of the running process, or of the last one."""
     reachable: bool = True
+    room: Room = field(default_factory=lambda: Room(1.0, 1.0))
     agent: Agent | None = None
     restarts: int = 0
     latency_s: float = 0.0
@@ -96,7 +98,11 @@ class VirtualStation:
         config.station.state_dir.mkdir(exist_ok=True)
         self._stop = asyncio.Event()
         self.agent = Agent(
-            config, hardware, self.clock, Surfaces(database, self._dial, self.timing), self._restart_wanted
+            config,
+            hardware,
+            self.clock,
+            Surfaces(database, self._dial, self.timing, lambda: self.room),
+            self._restart_wanted,
         )
         await self.agent.open()
         self._task = asyncio.create_task(self.agent.run(self._stop), name="agent")

@@ -21,6 +21,7 @@ class RealStage:
         self.frames: list[Json] = []
         self.agent_starts = 0
         self._station = station
+        self.state_dir = station.config.parent / "state"
         self._news = asyncio.Event()
         self._wanted = False
         station.saw_event, station.saw_frame = self._saw_event, self._saw_frame

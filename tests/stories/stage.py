@@ -44,6 +44,8 @@ class Stage(Protocol):
     frames: list[Json]
     """What the back-end has logged, oldest first."""
     agent_starts: int
+    state_dir: Path
+    """Of the agent."""
 
     async def bench(self, operation: str, **fields: Any) -> Json:
         """Carry out an operation of the bench's control socket."""

@@ -221,3 +221,23 @@ async def test_a_remote_start_may_need_authorisation(s: Story) -> None:
     await s.until_charging()
     await leave(s)
     await s.until_ended()
+
+
+@story(versions=("1.6",))
+async def test_a_status_must_last_for_the_minimum_duration_and_a_fault_must_not(s: Story) -> None:
+    """OCPP 1.6 section 9.1.20; lesson 41."""
+    change = ("ChangeConfiguration", {"key": "MinimumStatusDuration", "value": "20"})
+    assert (await s.send(change))["status"] == "Accepted"
+    s.skip_frames()
+    await s.plug_in()
+    await s.until_evse(pilot_state="B")
+    await s.pass_time(2)
+    await s.plug_out()
+    await s.fault("meter_silent")
+    faulted = await s.expect(
+        "StatusNotification", lambda payload: payload["errorCode"] == "PowerMeterFailure", within_s=15
+    )
+    assert faulted["connectorId"] == 1
+    assert not [frame for frame in s.requests("StatusNotification") if frame["payload"]["status"] == "Preparing"]
+    await s.clear("meter_silent")
+    await s.until_told("Available", within_s=60)

@@ -22,7 +22,8 @@ class VirtualStage:
         self.events: list[Json] = []
         self.frames: list[Json] = []
         self.agent_starts = 0
-        self._station = station
+        self.station = self._station = station
+        self.state_dir = station.directory / "state"
         self._control = Control(station.lines.bench)
         self._operations = Operations(station.csms, Door(), asyncio.Event())
         self._news = asyncio.Event()

@@ -75,8 +75,6 @@ class Access:
         self._outcomes: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._on_lower = asyncio.Event()
         self._anchor: str | None = None
-        self._told_event = ""
-        """Type of the security event that the present row of failures has raised."""
         roots.anchor = lambda: self._anchor
         self.redial: Callable[[str], None] = lambda _reason: None
         """Ends the present connection, if there is one, and dials at once."""
@@ -125,18 +123,13 @@ class Access:
             self._plan.begin_round(self._attempt.place)
             return connection
         self._attempt = attempt = self._plan.next()
-        try:
-            return await self._connect(attempt, subprotocols)
-        except DialError as error:
-            self._tell_event(error)
-            raise
+        return await self._connect(attempt, subprotocols)
 
     def registered(self) -> None:
         """The back-end has taken this station over the present connection."""
         attempt = self._attempt
         if attempt is None:
             return
-        self._told_event = ""
         refuted = self._plan.registered(attempt)
         if attempt.is_trial:
             self._outcomes.put_nowait(lambda: self._settle(attempt))
@@ -186,12 +179,6 @@ class Access:
         return self.security_profile == MUTUAL_TLS
 
     # ------------------------------------------------------------------ private
-
-    def _tell_event(self, error: DialError) -> None:
-        """Raise one security event for a row of failures of the same kind: stations dial every two minutes."""
-        if error.security_event and error.security_event != self._told_event:
-            self._told_event = error.security_event
-            self._raise(error.security_event, str(error)[:255])
 
     def _name(self, place: int) -> str:
         return self._back_ends[place].name

@@ -12,10 +12,7 @@ MAX_ROOTS = 20
 """CertificateStoreMaxLength."""
 
 INVALID_STATION_CERTIFICATE = "InvalidChargingStationCertificate"
-INVALID_CSMS_CERTIFICATE = "InvalidCsmsCertificate"
 FAILED_TO_AUTHENTICATE = "FailedToAuthenticateAtCsms"
-INVALID_TLS_VERSION = "InvalidTLSVersion"
-INVALID_TLS_CIPHER_SUITE = "InvalidTLSCipherSuite"
 RECONFIGURED = "ReconfigurationOfSecurityParameters"
 
 

@@ -39,7 +39,7 @@ from agent.csms.v16.security_keys import security_keys
 from agent.csms.v16.transaction_ids import GivenNumbers, TransactionIds
 from agent.csms.v16.wire_values import read_id_tag_info, read_timestamp
 from agent.domain.delivery import TransactionAtCsms
-from agent.domain.facts import Fact, Sample, StationFact
+from agent.domain.facts import Fact, Sample, SecurityEventRaised, StationFact
 from agent.domain.local_list import ListConflict
 from agent.domain.session_state import EvseStatus
 from agent.domain.vocabulary import Authorization, IdToken, TxPoint
@@ -184,7 +184,8 @@ class V16Adapter:
         What follows a StartTransaction gets its id as soon as the answer has told it.
         """
         if self._told is None or self._told[0] != fact:
-            present = self._commands.evse_status(fact.evse_id)
+            told_of = None if isinstance(fact, SecurityEventRaised) else fact.evse_id
+            present = None if told_of is None else self._commands.evse_status(told_of)
             self._told = (fact, messages.fact_messages(fact, at_csms, self._model, present))
             self._numbers.awaited = any(outgoing.action == "StartTransaction" for outgoing in self._told[1])
         return [messages.addressed(outgoing, at_csms.csms_transaction_id) for outgoing in self._told[1]]

@@ -1,7 +1,9 @@
 """OCPP 1.6 configuration keys as views of the device model. A key that would have no effect does not exist.
 
-Left out for that reason although OCPP 1.6 section 9.1 requires them: ConnectorPhaseRotation, ResetRetries and
-StopTxnAlignedData (a StopTransaction carries the sample of its end alone).
+Left out for that reason although OCPP 1.6 section 9.1 requires them: ConnectorPhaseRotation, ResetRetries (a reset is
+never unsuccessful: what does not stop in time is stopped by the restart) and StopTxnAlignedData (a StopTransaction
+carries the sample of its end alone). Of the optional ones: BlinkRepeat, LightIntensity (no light has a brightness) and
+MaxEnergyOnInvalidId.
 """
 
 import logging
@@ -41,6 +43,7 @@ VARIABLES: dict[str, VariableKey] = {
     "CertSigningRepeatTimes": VariableKey("SecurityCtrlr", "CertSigningRepeatTimes"),
     "CertSigningWaitMinimum": VariableKey("SecurityCtrlr", "CertSigningWaitMinimum"),
     "CpoName": VariableKey("SecurityCtrlr", "OrganizationName"),
+    "MinimumStatusDuration": VariableKey("OCPPCommCtrlr", "MinimumStatusDuration"),
     "StopTransactionOnEVSideDisconnect": VariableKey("TxCtrlr", "StopTxOnEVSideDisconnect"),
     "StopTransactionOnInvalidId": VariableKey("TxCtrlr", "StopTxOnInvalidId"),
     "StopTxnSampledData": VariableKey("SampledDataCtrlr", "TxEndedMeasurands"),
@@ -50,6 +53,7 @@ VARIABLES: dict[str, VariableKey] = {
     "WebSocketPingInterval": VariableKey("OCPPCommCtrlr", "WebSocketPingInterval"),
 }
 """Types, ranges and access are those of the variables."""
+_COMPANIONS = {"SupportedFeatureProfilesMaxLength": str(len(FEATURE_PROFILES.split(",")))}
 _LONGEST_LISTS = {
     f"{name}MaxLength": VARIABLES[name]
     for name in ("MeterValuesAlignedData", "MeterValuesSampledData", "StopTxnSampledData")
@@ -67,7 +71,14 @@ _BUILT = {
     "SupportedFileTransferProtocols": "FTP,FTPS,HTTP,HTTPS,SFTP",
 }
 """Source: OCPP 1.6 sections 9.2 to 9.4; security white paper (SupportedFileTransferProtocols)."""
-_CONSTANTS = ("GetConfigurationMaxKeys", "NumberOfConnectors", "SupportedFeatureProfiles", *_LONGEST_LISTS, *_BUILT)
+_CONSTANTS = (
+    "GetConfigurationMaxKeys",
+    "NumberOfConnectors",
+    "SupportedFeatureProfiles",
+    *_COMPANIONS,
+    *_LONGEST_LISTS,
+    *_BUILT,
+)
 _NAMES = sorted((*VARIABLES, *_CONSTANTS), key=str.casefold)
 _SPELLING = {name.casefold(): name for name in _NAMES}
 
@@ -120,6 +131,7 @@ class ConfigurationKeys:
             "NumberOfConnectors": str(connectors),
             "SupportedFeatureProfiles": _feature_profiles(updates_firmware=updates_firmware),
             **_BUILT,
+            **_COMPANIONS,
             **{name: str(len(model.definition(key).values)) for name, key in _LONGEST_LISTS.items()},
         }
         self._constants = {name: Setting(name, value, readonly=True) for name, value in constants.items()}

@@ -13,6 +13,7 @@ from agent.csms.adapter import Outgoing, Payload, RpcError, RpcErrorCode
 from agent.csms.signed_values import signed_values
 from agent.csms.v16 import file_messages, statuses
 from agent.csms.v16.sampled_values import meter_values_of
+from agent.csms.v16.security_events import security_event, unauthorised_energy
 from agent.csms.v16.signed_data import signed_data
 from agent.csms.v16.wire_values import ID_TAG_CHARS, id_tag, timestamp
 from agent.domain.delivery import TransactionAtCsms
@@ -22,6 +23,7 @@ from agent.domain.facts import (
     FaultChanged,
     FirmwareStatusChanged,
     Sample,
+    SecurityEventRaised,
     TransactionEnded,
     TransactionStarted,
     TransactionUpdated,
@@ -123,13 +125,15 @@ def fact_messages(
         case TransactionEnded():
             return _ended(fact, at_csms, model)
         case UnauthorisedEnergyFound():
-            return statuses.unauthorised_energy(fact, present)
+            return [*statuses.unauthorised_energy(fact, present), unauthorised_energy(fact)]
         case FaultChanged():
             return []  # told by StatusNotification as it happens, which 1.6 does not queue
         case FirmwareStatusChanged():
             return file_messages.firmware_status(fact.status, fact.request_id)
         case UploadStatusChanged():
             return file_messages.upload_status(fact.status, fact.request_id)
+        case SecurityEventRaised():
+            return [security_event(fact)]
         case _:
             assert_never(fact)
 

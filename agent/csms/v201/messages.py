@@ -17,6 +17,7 @@ from agent.domain.facts import (
     FaultChanged,
     FirmwareStatusChanged,
     Sample,
+    SecurityEventRaised,
     TransactionEnded,
     TransactionFact,
     TransactionStarted,
@@ -24,13 +25,11 @@ from agent.domain.facts import (
     UnauthorisedEnergyFound,
     UploadStatusChanged,
 )
+from agent.domain.security_event import TECH_INFO_CHARS, SecurityEventType
 from agent.domain.session_state import EvseStatus, SessionState
 from agent.domain.vocabulary import IdToken, ReadingContext, StoppedReason
 from hal.value import dataclass
 
-UNAUTHORISED_ENERGY = "UnauthorisedEnergyFound"
-"""Our own security event type; part 2, appendix 1 lets a vendor add some."""
-TECH_INFO_CHARS = 255
 STOPPED_REASONS = {reason: reason.value for reason in StoppedReason} | {
     # What only a 1.6 back-end can cause, told after a change of version.
     StoppedReason.SOFT_RESET: "ImmediateReset",
@@ -125,6 +124,8 @@ def fact_messages(fact: Fact, model: DeviceModel) -> list[Outgoing]:
             return _of_request("FirmwareStatusNotification", fact.status.value, fact.request_id)
         case UploadStatusChanged():
             return _of_request("LogStatusNotification", fact.status.value, fact.request_id)
+        case SecurityEventRaised():
+            return [Outgoing("SecurityEventNotification", _security_event(fact.type, fact.at, fact.tech_info))]
         case _:
             assert_never(fact)
 
@@ -215,4 +216,12 @@ def _unauthorised_energy(fact: UnauthorisedEnergyFound) -> Payload:
         f"evse={fact.evse_id} energy_wh={fact.energy_wh} "
         f"register_before_wh={fact.register_before_wh} register_now_wh={fact.register_now_wh}"
     )
-    return {"type": UNAUTHORISED_ENERGY, "timestamp": timestamp(fact.at), "techInfo": tech_info[:TECH_INFO_CHARS]}
+    return _security_event(SecurityEventType.UNAUTHORISED_ENERGY_FOUND, fact.at, tech_info)
+
+
+def _security_event(type_: SecurityEventType, at: datetime, tech_info: str) -> Payload:
+    """Payload of SecurityEventNotification. Source: part 2, use case A04."""
+    payload: Payload = {"type": type_.value, "timestamp": timestamp(at)}
+    if tech_info:
+        payload["techInfo"] = tech_info[:TECH_INFO_CHARS]
+    return payload

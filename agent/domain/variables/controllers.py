@@ -33,6 +33,7 @@ def communication() -> list[VariableDefinition]:
         seconds("OCPPCommCtrlr", "HeartbeatInterval", 300, minimum=1),
         seconds("OCPPCommCtrlr", "WebSocketPingInterval", 30),
         seconds("OCPPCommCtrlr", "OfflineThreshold", 60),
+        seconds("OCPPCommCtrlr", "MinimumStatusDuration", 0, maximum=3600),  # ours: OCPP 1.6 section 9.1.20
         # Back-ends in the field may take 30 s to answer a CALL that crosses one of theirs.
         read_only(seconds("OCPPCommCtrlr", "MessageTimeout[Default]", 35, minimum=1)),
         integer("OCPPCommCtrlr", "MessageAttempts[TransactionEvent]", 5, minimum=1, maximum=1000),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.domain.charging_limit import Claim, allowed_now, ceiling, equal_shares
+from agent.domain.charging_limit import Claim, SharingPolicy, allowed_now, ceiling, shares
 from agent.station.offer import HeldOffer
 from hal.api import MeterReading, Quality
 
@@ -18,7 +18,7 @@ def claim(evse_id: int, *, wants: bool = True, maximum: float = 32, minimum: flo
 
 
 @pytest.mark.parametrize(
-    ("supply_a", "claims", "shares"),
+    ("supply_a", "claims", "wanted"),
     [
         (32, [claim(1)], {1: 32.0}),
         (32, [claim(1), claim(2)], {1: 16.0, 2: 16.0}),
@@ -32,8 +32,8 @@ def claim(evse_id: int, *, wants: bool = True, maximum: float = 32, minimum: flo
         (100, [claim(1), claim(2)], {1: 32.0, 2: 32.0}),
     ],
 )
-def test_the_supply_is_shared_fairly(supply_a: float, claims: list[Claim], shares: dict[int, float]) -> None:
-    assert equal_shares(supply_a, claims) == shares
+def test_the_supply_is_shared_fairly(supply_a: float, claims: list[Claim], wanted: dict[int, float]) -> None:
+    assert shares(supply_a, claims) == wanted
 
 
 @pytest.mark.parametrize(
@@ -72,12 +72,12 @@ CLAIMS = st.lists(
 
 @given(supply_a=st.integers(0, 100), claims=CLAIMS)
 def test_shares_respect_supply_minimum_maximum_and_order(supply_a: int, claims: list[Claim]) -> None:
-    shares = equal_shares(supply_a, claims)
-    assert sum(shares.values()) <= supply_a + 1e-6
-    served = [c for c in claims if shares[c.evse_id] > 0]
+    divided = shares(supply_a, claims)
+    assert sum(divided.values()) <= supply_a + 1e-6
+    served = [c for c in claims if divided[c.evse_id] > 0]
     for c in served:
         assert c.wants
-        assert c.min_current_a <= shares[c.evse_id] <= c.max_current_a
+        assert c.min_current_a <= divided[c.evse_id] <= c.max_current_a
     unserved = [c.since for c in claims if c.wants and c not in served]
     assert all(c.since < since for c in served for since in unserved), "first come, first served"
 
@@ -158,3 +158,65 @@ def _play(step: str, socket: Socket, sockets: list[Socket], supply_a: float, now
             current = (Decimal(str(socket.drawn_a)),)
             at = datetime(2026, 1, 1, tzinfo=UTC)
             socket.offer.metered(MeterReading(at, now_s, Quality.GOOD, Decimal(0), current_a=current))
+
+
+def _claims(*maxima_a: float, weights: tuple[float, ...] = (1.0, 1.0, 1.0)) -> list[Claim]:
+    return [
+        Claim(number, max_a, 6.0, True, number, 0.0, weight)
+        for number, (max_a, weight) in enumerate(zip(maxima_a, weights, strict=False), start=1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("policy", "weights", "supply_a", "wanted"),
+    [
+        (SharingPolicy.EQUAL, (9.0, 1.0, 1.0), 32.0, {1: 10.6, 2: 10.6, 3: 10.6}),
+        (SharingPolicy.FIRST_COME, (1.0, 1.0, 1.0), 32.0, {1: 20.0, 2: 6.0, 3: 6.0}),
+        (SharingPolicy.FIRST_COME, (1.0, 1.0, 1.0), 60.0, {1: 32.0, 2: 22.0, 3: 6.0}),
+        (SharingPolicy.CONFIGURED, (2.0, 1.0, 1.0), 38.0, {1: 16.0, 2: 11.0, 3: 11.0}),
+        (SharingPolicy.CONFIGURED, (1.0, 1.0, 2.0), 13.0, {1: 6.5, 2: 0.0, 3: 6.5}),
+        (SharingPolicy.FIRST_COME, (1.0, 1.0, 9.0), 13.0, {1: 7.0, 2: 6.0, 3: 0.0}),
+    ],
+)
+def test_the_rest_above_the_minima_is_divided_as_the_policy_says(
+    policy: SharingPolicy, weights: tuple[float, ...], supply_a: float, wanted: dict[int, float]
+) -> None:
+    divided = shares(supply_a, _claims(32.0, 32.0, 32.0, weights=weights), policy)
+    if policy is SharingPolicy.CONFIGURED and supply_a == 13.0:
+        assert divided[3] > divided[1] >= 6.0
+        assert divided[2] == 0.0
+    else:
+        assert divided == wanted
+
+
+@given(
+    st.floats(0, 100),
+    st.lists(
+        st.builds(
+            Claim,
+            st.integers(1, 9),
+            st.floats(0, 63),
+            st.sampled_from([6.0, 8.0]),
+            st.booleans(),
+            st.integers(0, 99),
+            st.floats(0, 63),
+            st.floats(0.01, 100),
+        ),
+        max_size=6,
+        unique_by=lambda claim: claim.evse_id,
+    ),
+    st.sampled_from(SharingPolicy),
+)
+def test_no_policy_gives_more_than_there_is_or_less_than_a_minimum(
+    supply_a: float, claims: list[Claim], policy: SharingPolicy
+) -> None:
+    divided = shares(supply_a, claims, policy)
+    assert sum(divided.values()) <= supply_a + 1e-6
+    for claim in claims:
+        share_a = divided[claim.evse_id]
+        assert share_a == 0 or claim.min_current_a - 0.11 < share_a <= claim.max_current_a + 1e-6
+        assert claim.wants or share_a == 0
+    allowed = allowed_now(supply_a, claims, policy)
+    if sum(claim.committed_a for claim in claims) <= supply_a:
+        held = sum(max(claim.committed_a, allowed[claim.evse_id]) for claim in claims)
+        assert held <= supply_a + 0.1

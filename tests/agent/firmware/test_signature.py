@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from agent.firmware.manufacturer_roots import RootsInDirectory
+from agent.firmware.manufacturer_roots import RootsInFiles
 from agent.firmware.signature import SignatureVerifier
 from agent.station.firmware_parts import CertificateVerdict as V
 from tests.agent.firmware.manufacturer import (
@@ -37,7 +37,7 @@ def maker(tmp_path: Path) -> Manufacturer:
 
 
 async def verdict(maker: Manufacturer, pem: str, at: datetime = NOW) -> tuple[V, str]:
-    return await SignatureVerifier(RootsInDirectory(maker.folder)).check_certificate(pem, at)
+    return await SignatureVerifier(RootsInFiles(maker.folder)).check_certificate(pem, at)
 
 
 async def refused(maker: Manufacturer, signer: Party, word: str) -> None:
@@ -53,7 +53,7 @@ async def test_a_signer_of_the_manufacturer_is_good_and_so_is_its_signature(
     signer = maker.signer(make_key)
     image = tmp_path / "image"
     image.write_bytes(DATA)
-    verifier = SignatureVerifier(RootsInDirectory(maker.folder))
+    verifier = SignatureVerifier(RootsInFiles(maker.folder))
     assert await verifier.check_certificate(signer.pem, NOW) == (V.GOOD, "")
     signature = signer.sign(DATA)
     assert not await verifier.check_signature(image, signer.pem, signature)
@@ -71,9 +71,9 @@ async def test_a_signature_that_is_none_is_not_good(maker: Manufacturer, tmp_pat
     image.write_bytes(DATA)
     for make_key in (ecdsa_key, rsa_key):
         pem = maker.signer(make_key).pem
-        assert await SignatureVerifier(RootsInDirectory(None)).check_signature(image, pem, signature)
-    assert await SignatureVerifier(RootsInDirectory(None)).check_signature(tmp_path / "x", pem, "AAAA")
-    assert await SignatureVerifier(RootsInDirectory(None)).check_signature(image, "no certificate", "AAAA")
+        assert await SignatureVerifier(RootsInFiles(None)).check_signature(image, pem, signature)
+    assert await SignatureVerifier(RootsInFiles(None)).check_signature(tmp_path / "x", pem, "AAAA")
+    assert await SignatureVerifier(RootsInFiles(None)).check_signature(image, "no certificate", "AAAA")
 
 
 async def test_a_chain_over_an_authority_below_the_root_is_good(maker: Manufacturer) -> None:
@@ -154,7 +154,7 @@ async def test_what_is_no_certificate_is_not_good(maker: Manufacturer, pem: str)
 async def test_without_roots_or_with_unreadable_ones_nobody_is_good(maker: Manufacturer, tmp_path: Path) -> None:
     pem = maker.signer().pem
     for folder in (None, tmp_path, tmp_path / "missing"):
-        found, why = await SignatureVerifier(RootsInDirectory(folder)).check_certificate(pem, NOW)
+        found, why = await SignatureVerifier(RootsInFiles(folder)).check_certificate(pem, NOW)
         assert found is V.INVALID
         assert why
     (maker.folder / "broken.pem").write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")

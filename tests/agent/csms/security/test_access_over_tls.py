@@ -90,17 +90,3 @@ async def test_the_root_of_the_connection_is_known(tmp_path: Path) -> None:
             assert await connect(s) == ""
             statuses = [(await s.security.roots.delete(each)).value for each in s.security.roots.installed(CSMS)]
             assert statuses == ["Failed", "Accepted"]
-
-
-async def test_a_row_of_failures_raises_one_security_event(tmp_path: Path) -> None:
-    theirs, ours = authority(tmp_path, "Their CA"), authority(tmp_path, "Our CA")
-    async with scripted_csms(ssl=server_context(theirs.issue("csms"))) as csms:
-        endpoint = Endpoint(f"wss://127.0.0.1:{csms.port}", "S-1", OLD, ca_file=ours.file)
-        security = PlainSecurity([one_back_end(endpoint, profile=2)], tmp_path / "state")
-        s = Station(security, Gate())
-        for _ in range(3):
-            assert await connect(s)
-        assert [type_ for type_, _ in security.events] == ["InvalidCsmsCertificate"]
-        await security.roots.install(CSMS, theirs.pem)
-        assert await connect(s) == ""
-        await security.roots.delete(security.roots.installed(CSMS)[0])

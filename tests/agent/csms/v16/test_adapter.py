@@ -216,9 +216,10 @@ def test_energy_found_is_told_with_the_status_of_its_connector_now() -> None:
     rig = Rig()
     rig.station.occupy(1)
     fact = UnauthorisedEnergyFound(1, NOW, Decimal(12), Decimal(100), Decimal(112))
-    found, now = rig.adapter.fact_requests(fact, NEW)
+    found, now, event = rig.adapter.fact_requests(fact, NEW)
     assert check_sent(found)["errorCode"] == "OtherError"
     assert check_sent(now) == {**now.payload, "status": "Preparing", "errorCode": "NoError"}
+    assert check_sent(event)["type"] == "UnauthorisedEnergyFound"
 
 
 def test_status_and_samples_are_told() -> None:

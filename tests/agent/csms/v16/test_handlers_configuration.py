@@ -31,6 +31,7 @@ READ_ONLY = {
     "SupportedFeatureProfiles": (
         "Core,FirmwareManagement,LocalAuthListManagement,RemoteTrigger,Reservation,SmartCharging"
     ),
+    "SupportedFeatureProfilesMaxLength": "6",
     "SupportedFileTransferProtocols": "FTP,FTPS,HTTP,HTTPS,SFTP",
     "UnlockConnectorOnEVSideDisconnect": "true",
 }
