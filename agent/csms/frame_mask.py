@@ -7,6 +7,8 @@ _TOKEN = re.compile(rf'("(?:idTag|parentIdTag|idToken|additionalIdToken)"\s*:\s*
 _SECRET = re.compile(rf'("(?:\w*[pP]assword|key|simPin|iccPin|pin)"\s*:\s*){_TEXT}')
 _VALUE = re.compile(rf'("(?:value|attributeValue|data)"\s*:\s*){_TEXT}')
 _URL_PASSWORD = re.compile(r"(://[^/\s:@\"]*):[^@/\s\"]*@")
+_URL_QUERY = re.compile(r'("(?:location|remoteLocation)"\s*:\s*"[^"?]*\?)[^"]*')
+"""A signature in it may open a door for whoever reads it."""
 _MESSAGE_ID = re.compile(r'^\s*\[\s*(\d+)\s*,\s*"[^"]*"')
 _SHOWN_TOKEN_CHARS = 2
 _KEYS_WITH_SECRET_VALUE = ("authorizationkey", "password", "masterpass")
@@ -18,7 +20,7 @@ def mask(text: str) -> str:
     if "id" in text:
         text = _TOKEN.sub(_shorten, text)
     if "://" in text:
-        text = _URL_PASSWORD.sub(r"\1:…@", text)
+        text = _URL_QUERY.sub(r"\1…", _URL_PASSWORD.sub(r"\1:…@", text))
     lowered = text.lower()
     if any(key in lowered for key in _KEYS_WITH_SECRET_VALUE):
         text = _VALUE.sub(r'\1"…"', text)

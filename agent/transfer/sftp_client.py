@@ -1,4 +1,4 @@
-"""sftp: reads and writes at an offset. Runs a loop of its own in a thread, so that ciphers never hold up the station.
+"""sftp: reads and writes at an offset. Blocking, with a loop of its own; runs in a process of its own.
 
 A host is known by its key: one of the configured file, or else the first one that was seen, which is kept; any other
 key is refused from then on. Keys, agents and settings of the account under which the station runs are never used.

@@ -57,7 +57,12 @@ class FileTransfers:
 
 
 def _download(location: Location, target: Path, settings: TransferSettings, course: Course) -> None:
-    from agent.transfer.partial_file import PartialFile  # noqa: PLC0415 - as the clients
+    if location.scheme == "sftp":
+        from agent.transfer import sftp_process  # noqa: PLC0415 - only what is used
+
+        sftp_process.download(location, target, settings, course)
+        return
+    from agent.transfer.partial_file import PartialFile  # noqa: PLC0415
 
     file = PartialFile(target, location, settings.max_bytes, course)
     try:
@@ -65,10 +70,6 @@ def _download(location: Location, target: Path, settings: TransferSettings, cour
             from agent.transfer import http_client  # noqa: PLC0415 - only what is used
 
             http_client.download(location, file, settings, course)
-        elif location.scheme == "sftp":
-            from agent.transfer import sftp_client  # noqa: PLC0415
-
-            sftp_client.download(location, file, settings, course)
         else:
             from agent.transfer import ftp_client  # noqa: PLC0415
 
@@ -85,9 +86,9 @@ def _upload(
 
         http_client.upload(location, source, name, settings, course)
     elif location.scheme == "sftp":
-        from agent.transfer import sftp_client  # noqa: PLC0415
+        from agent.transfer import sftp_process  # noqa: PLC0415
 
-        sftp_client.upload(location, source, name, settings, course, resume=resume)
+        sftp_process.upload(location, source, name, settings, course, resume=resume)
     else:
         from agent.transfer import ftp_client  # noqa: PLC0415
 

@@ -122,8 +122,9 @@ async def test_a_triggered_transaction_event_comes_with_a_sample(s: Story) -> No
 
 @story()
 async def test_a_trigger_of_what_is_not_built_is_answered_so(s: Story) -> None:
-    action = "DiagnosticsStatusNotification" if s.dialect.is_16 else "LogStatusNotification"
-    assert (await s.send(s.dialect.trigger(action)))["status"] == "NotImplemented"
+    extended = ("ExtendedTriggerMessage", {"requestedMessage": "SignChargePointCertificate"})
+    trigger = extended if s.dialect.is_16 else s.dialect.trigger("LogStatusNotification")
+    assert (await s.send(trigger))["status"] == "NotImplemented"
 
 
 @story()

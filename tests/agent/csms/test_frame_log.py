@@ -102,3 +102,9 @@ def test_a_frame_costs_the_loop_under_10_us(tmp_path: Path) -> None:
         costs_s.append(time.thread_time() - began_s)
     log.close()
     assert sorted(costs_s)[len(costs_s) // 2] < 10e-6
+
+
+def test_what_opens_the_door_to_a_file_is_masked() -> None:
+    """OCPP 1.6 sections 6.27 and 6.61: a location may carry a password or a signature."""
+    frame = '[2,"1","GetDiagnostics",{"location":"https://u:word@h/in?X-Signature=abc","retries":1}]'
+    assert mask(frame) == '[2,"1","GetDiagnostics",{"location":"https://u:…@h/in?…","retries":1}]'

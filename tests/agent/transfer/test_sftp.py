@@ -1,16 +1,28 @@
 """sftp against asyncssh's server on loopback. Requirement: host keys are verified, transfers go on at an offset."""
 
 import asyncio
+import json
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from agent.transfer import sftp_process
 from agent.transfer.errors import Failure, TransferError
 from agent.transfer.settings import TransferSettings
 from agent.transfer.transfers import LET_GO_S, FileTransfers
-from tests.agent.transfer.servers import ENCODED, IMAGE, SftpHouse, content, free_port, sftp_server, until_moved
+from tests.agent.transfer.servers import (
+    ENCODED,
+    IMAGE,
+    PASSWORD,
+    SftpHouse,
+    content,
+    free_port,
+    sftp_server,
+    until_moved,
+)
 
 
 @pytest.fixture
@@ -152,3 +164,37 @@ async def test_a_cancelled_download_lets_go_at_once(
         await task
     assert asyncio.get_running_loop().time() - began_s < LET_GO_S / 2
     assert not (tmp_path / "image").exists()
+
+
+async def test_the_process_of_a_transfer_ends_with_whoever_gave_the_order_and_shows_no_password(tmp_path: Path) -> None:
+    """A killed station must not be written into by what it has left."""
+    connected = asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.set()
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    location = {"scheme": "sftp", "host": "127.0.0.1", "port": port, "path": "x", "username": "u", "password": PASSWORD}
+    settings = {"ca_file": None, "known_hosts_file": None, "learnt_hosts_file": str(tmp_path / "learnt")}
+    order = {"target": str(tmp_path / "image"), "location": location, "settings": settings}
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", sftp_process.__name__), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert child.stdin is not None
+    child.stdin.write(json.dumps(order).encode() + b"\n")
+    await asyncio.wait_for(connected.wait(), 10)
+    assert PASSWORD.encode() not in content(Path(f"/proc/{child.pid}/cmdline"))
+    child.stdin.close()
+    assert await asyncio.wait_for(child.wait(), 5) == 1
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_process_that_cannot_begin_is_a_transfer_that_failed(
+    house: SftpHouse, settings: TransferSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    assert await fails(settings, url(house), tmp_path / "image") is Failure.UNREACHABLE
