@@ -131,5 +131,22 @@ def prevailing(timelines: Sequence[ProfileTimeline], at_s: float, transaction_s:
     return ProfileLimit(inf, None, until_s)
 
 
+def lowest_ahead(
+    timelines: Sequence[ProfileTimeline], at_s: float, transaction_s: float, lead_s: float
+) -> tuple[ProfileLimit, float]:
+    """Return the lowest limit from this instant until `lead_s` later, and until when it is that.
+
+    Who obeys it has lowered when a boundary comes, and raises no sooner than it.
+    """
+    lowest = prevailing(timelines, at_s, transaction_s)
+    first_s = next_s = lowest.until_s
+    while next_s <= at_s + lead_s:
+        limit = prevailing(timelines, next_s, transaction_s)
+        if limit.current_a < lowest.current_a:
+            lowest = limit
+        next_s = limit.until_s
+    return lowest, min(first_s, next_s - lead_s)
+
+
 def _posix(at: datetime | None, absent_s: float) -> float:
     return absent_s if at is None else at.timestamp()

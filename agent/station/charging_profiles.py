@@ -34,7 +34,7 @@ from agent.domain.composite_schedule import (
 )
 from agent.domain.profile_order import NO_ORDER, ProfileOrder, order_of
 from agent.domain.profile_rules import malformed, refused_here, replaced_by, too_many
-from agent.domain.profile_timeline import ProfileTimeline, of_evse, of_station, prevailing
+from agent.domain.profile_timeline import ProfileTimeline, lowest_ahead, of_evse, of_station, prevailing
 from agent.domain.transaction import TransactionState
 from agent.store import charging_profiles
 from agent.store.database import Database
@@ -45,6 +45,8 @@ logger = logging.getLogger(__name__)
 
 CLOCK_STEP_S: Final = 0.5
 """More than this between the two clocks is a wall clock that was set."""
+TRAVEL_S: Final = 0.5
+"""The longest way of an offer to a board: by so much a limit that goes down is obeyed ahead."""
 LONGEST_TIMER_S: Final = 3600.0
 
 
@@ -119,8 +121,8 @@ class ChargingProfiles:
             self._lay_out()
         self._until_s = inf
         for evse_id, timelines in self._timelines.items():
-            limit = prevailing(timelines, now_s, self._began_s(evse_id, now_s))
-            self._until_s = min(self._until_s, limit.until_s)
+            limit, until_s = lowest_ahead(timelines, now_s, self._began_s(evse_id, now_s), TRAVEL_S)
+            self._until_s = min(self._until_s, until_s)
             order = order_of(limit)
             if evse_id in self._promised:
                 promised = ProfileTimeline(self._promised[evse_id][1], self._wiring[evse_id].phases)

@@ -18,7 +18,7 @@ from agent.domain.charging_profile import (
 )
 from agent.domain.composite_schedule import CompositeSchedule, composite_schedule, pieces, smallest
 from agent.domain.profile_rules import malformed, replaced_by
-from agent.domain.profile_timeline import of_evse, of_station, prevailing
+from agent.domain.profile_timeline import lowest_ahead, of_evse, of_station, prevailing
 from tests.properties.profile_oracle import allowed_a, station_a
 
 NOW = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
@@ -129,4 +129,25 @@ def test_the_limit_of_an_instant_holds_until_it_says_and_is_what_the_standard_sa
         for each in range(second, int(until)):
             wanted_a = allowed_a(installed, evse_id, phases, NOW + timedelta(seconds=each), began)
             assert limit.current_a == wanted_a
+        second = int(until)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(SETS, TRANSACTIONS, st.sampled_from(EVSES), st.sampled_from([0, 1, 2, 60]))
+def test_who_looks_ahead_holds_the_lowest_of_the_seconds_to_come(
+    installed: tuple[ChargingProfile, ...], began: datetime, evse_id: int, lead_s: int
+) -> None:
+    timelines = of_evse(installed, evse_id, 3)
+    wanted_a = [
+        allowed_a(installed, evse_id, 3, NOW + timedelta(seconds=second), began)
+        for second in range(WINDOW_S + lead_s + 1)
+    ]
+    second = 0
+    while second < WINDOW_S:
+        at_s = NOW.timestamp() + second
+        limit, until_s = lowest_ahead(timelines, at_s, began.timestamp(), lead_s)
+        assert until_s > at_s
+        until = min(WINDOW_S, until_s - NOW.timestamp())
+        for each in range(second, int(until)):
+            assert limit.current_a == min(wanted_a[each : each + lead_s + 1]), each
         second = int(until)

@@ -274,3 +274,23 @@ async def test_a_clock_that_is_set_moves_what_is_absolute_and_nothing_else(s: St
     await s.script("Heartbeat")
     await leave(s)
     await s.until_ended()
+
+
+@story(versions=ONLY_16, evses=2)
+async def test_two_evses_have_lowered_when_the_stations_limit_goes_down(s: Story) -> None:
+    """The way to the boards is part of the limit: no moment after the boundary sees more than it allows."""
+    await begin_session(s, 1)
+    await begin_session(s, 2, card=OTHER_CARD, others=1)
+    start = await station_now(s)
+    course = schedule((0, 32), (25, 20), (45, 14), startSchedule=iso(start))
+    assert await set_profile(s, 0, profile(8, "ChargePointMaxProfile", "Absolute", course)) == "Accepted"
+    at_most_s = s.stage.now_s()
+    await until_offered(s, 10, 1)
+    await until_offered(s, 10, 2)
+    assert s.stage.now_s() <= at_most_s + 25
+    await until_offered(s, 7, 1)
+    await until_offered(s, 7, 2)
+    assert s.stage.now_s() <= at_most_s + 45
+    for evse in (1, 2):
+        await leave(s, evse)
+    await s.until_ended(2)

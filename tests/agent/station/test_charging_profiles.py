@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.domain.charging_profile import ChargingProfile, ChargingRateUnit, ProfileCriteria
+from agent.station.charging_profiles import TRAVEL_S
 from agent.store.errors import StoreError
 from tests.agent.domain.profiles import ABSOLUTE, MAX, NOON, RELATIVE, TX, profile, schedule
 from tests.agent.station.profiles_rig import ProfilesRig, play
@@ -32,12 +33,15 @@ def test_a_change_by_time_is_told_at_its_very_moment_and_not_in_between(tmp_path
         assert await rig.set(profile(kind=ABSOLUTE, course=course)) is None
         rig.changes.clear()
         assert rig.order_a() == 16
-        await asyncio.sleep(7199.9)
+        await asyncio.sleep(7199.4)
         assert (rig.order_a(), rig.changes) == (16, [])
         await asyncio.sleep(0.2)
-        assert (rig.order_a(), rig.changes) == (10, [7200.0])
-        await asyncio.sleep(3000)
-        assert (rig.order_a(), rig.changes) == (inf, [7200.0, 10_000.0])
+        lowered_s, *others = rig.changes
+        assert (rig.order_a(), lowered_s, others) == (10, 7200.0 - TRAVEL_S, [])
+        await asyncio.sleep(2800.3)
+        assert rig.order_a() == 10
+        await asyncio.sleep(0.2)
+        assert (rig.order_a(), rig.changes[-1]) == (inf, 10_000.0)
 
     play(tmp_path, story)
 
