@@ -12,7 +12,7 @@ HIL += -n 4 --dist loadgroup --junitxml build/hil/junit.xml
 HIL_REPORT := python -m hil.report build/hil/results build/hil/report.html
 NOT_BUILT := deb image boot-test boot-test-long pics
 
-.PHONY: help venv check format test test-slow browser test-browser labgrid-venv test-labgrid demo bench hil hil-quick schema diagram lock clean $(NOT_BUILT)
+.PHONY: help venv check format test test-slow test-independent browser test-browser labgrid-venv test-labgrid demo bench hil hil-quick schema diagram lock clean $(NOT_BUILT)
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -38,7 +38,11 @@ test-browser: $(READY) browser ## look at the report of the bench with a real br
 	$(BIN)/pytest -m browser
 
 test-slow: $(READY) ## tests that take minutes: kills, long random sequences
-	$(BIN)/pytest -n 6 --dist worksteal -m "slow and not labgrid"
+	$(BIN)/pytest -n 6 --dist worksteal -m "slow and not labgrid and not independent"
+
+test-independent: $(READY) ## sessions at a strict OCPP 1.6 server by other people; installs Debian's node if there is none (as root)
+	@command -v npm >/dev/null || { [ "$$(id -u)" = 0 ] || { echo "make test-independent: install nodejs and npm, or call me as root" >&2; exit 1; }; apt-get update && apt-get install -y --no-install-recommends nodejs npm; }
+	npm ci --prefix tests/independent_csms && $(BIN)/pytest -m independent
 
 labgrid-venv: $(LABGRID) ## create .venv-labgrid: labgrid apart, since its fork of pyserial would overwrite ours
 
