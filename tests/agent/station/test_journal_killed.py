@@ -16,7 +16,7 @@ from tests.agent.store.samples import OpenState, register_wh
 WRITER = """
 import asyncio, sys
 from pathlib import Path
-from agent.clock import StationClock
+from agent.station.station_clock import StationClock
 from agent.station.journal import Journal
 from agent.store.database import Database
 from tests.agent.store.samples import OpenState, started, updated
