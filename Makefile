@@ -10,9 +10,9 @@ BENCH ?=
 HIL := -p hil.plugin hil/scenarios $(patsubst %,--bench %,$(sort $(wildcard hil/benches/*.toml)))
 HIL += -n 4 --dist loadgroup --junitxml build/hil/junit.xml
 HIL_REPORT := python -m hil.report build/hil/results build/hil/report.html
-NOT_BUILT := deb image boot-test boot-test-long pics
+NOT_BUILT := deb image boot-test boot-test-long
 
-.PHONY: help venv check format test test-slow browser test-browser labgrid-venv test-labgrid demo bench hil hil-quick schema diagram lock clean $(NOT_BUILT)
+.PHONY: help venv check format test test-slow test-independent browser test-browser labgrid-venv test-labgrid demo bench hil hil-quick pics schema diagram lock clean $(NOT_BUILT)
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -38,7 +38,11 @@ test-browser: $(READY) browser ## look at the report of the bench with a real br
 	$(BIN)/pytest -m browser
 
 test-slow: $(READY) ## tests that take minutes: kills, long random sequences
-	$(BIN)/pytest -n 8 --dist worksteal -m "slow and not labgrid"
+	$(BIN)/pytest -n 8 --dist worksteal -m "slow and not labgrid and not independent"
+
+test-independent: $(READY) ## sessions at a strict OCPP 1.6 server by other people; installs Debian's node if there is none (as root)
+	@command -v npm >/dev/null || { [ "$$(id -u)" = 0 ] || { echo "make test-independent: install nodejs and npm, or call me as root" >&2; exit 1; }; apt-get update && apt-get install -y --no-install-recommends nodejs npm; }
+	npm ci --prefix tests/independent_csms && $(BIN)/pytest -m independent
 
 labgrid-venv: $(LABGRID) ## create .venv-labgrid: labgrid apart, since its fork of pyserial would overwrite ours
 
@@ -60,6 +64,9 @@ hil: $(READY) ## every scenario on every bench of hil/benches; verdicts and plot
 
 hil-quick: $(READY) ## each scenario on one bench, and the same report
 	rm -rf build/hil; $(BIN)/pytest $(HIL) --bench-quick; played=$$?; $(BIN)/$(HIL_REPORT) && exit $$played
+
+pics: $(READY) ## the conformance page of OCPP 1.6 in build/: text and HTML, each claim with its tests
+	$(BIN)/python -m tests.conformance build/pics.txt build/pics.html
 
 schema: $(READY) ## write docs/agent-config.schema.json
 	$(BIN)/python -m agent.config_check > docs/agent-config.schema.json

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import cast
@@ -64,33 +65,13 @@ async def serve_websockets(
     ping_interval_s: float | None = None,
 ) -> AsyncIterator[str]:
     """Serve while the context is open; gives the URL to which a station appends its identity."""
-
-    async def handle(connection: ServerConnection) -> None:
-        version = wire.SUBPROTOCOLS.get(str(connection.subprotocol))
-        if version is None:  # a quirk's: nobody can talk on it
-            await connection.wait_closed()
-            return
-        identity = identity_of(cast("Request", connection.request).path)
-        await csms.accept(identity, version, cast("Connection", connection), security_of(connection))
-
-    async def check(connection: ServerConnection, request: Request) -> Response | None:
-        refusal = csms.refusal()
-        if refusal is not None:
-            return await turn_away(connection, refusal)
-        return _refusal(door, connection, request)
-
-    def select(_: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-        if csms.quirk is not None and csms.quirk.subprotocol != "":
-            return None if csms.quirk.subprotocol is None else Subprotocol(csms.quirk.subprotocol)
-        return _select(door, offered)
-
     async with serve(
-        handle,
+        partial(_handle, csms),
         host,
         port,
         ssl=tls,
-        process_request=check,
-        select_subprotocol=select,
+        process_request=partial(_check, csms, door),
+        select_subprotocol=partial(_select, csms, door),
         compression=None,
         max_size=MAX_FRAME_BYTES,
         ping_interval=ping_interval_s,
@@ -102,7 +83,23 @@ async def serve_websockets(
         yield f"{'ws' if tls is None else 'wss'}://{shown_host}:{bound_port}"
 
 
-async def turn_away(connection: ServerConnection, refusal: Refusal) -> Response:
+async def _handle(csms: BenchCsms, connection: ServerConnection) -> None:
+    version = wire.SUBPROTOCOLS.get(str(connection.subprotocol))
+    if version is None:  # a quirk's: nobody can talk on it
+        await connection.wait_closed()
+        return
+    identity = identity_of(cast("Request", connection.request).path)
+    await csms.accept(identity, version, cast("Connection", connection), security_of(connection))
+
+
+async def _check(csms: BenchCsms, door: Door, connection: ServerConnection, request: Request) -> Response | None:
+    refusal = csms.refusal()
+    if refusal is not None:
+        return await _turn_away(connection, refusal)
+    return _refusal(door, connection, request)
+
+
+async def _turn_away(connection: ServerConnection, refusal: Refusal) -> Response:
     """Meet a handshake as a quirk wants it; one that never answers keeps the socket until the station gives up."""
     if refusal.raw is None:
         response = connection.respond(HTTPStatus(refusal.status), "the quirk of this back-end\n")
@@ -122,8 +119,10 @@ def identity_of(path: str) -> str:
     return unquote(urlsplit(path).path.rsplit("/", 1)[-1])
 
 
-def _select(door: Door, offered: Sequence[Subprotocol]) -> Subprotocol:
-    """Follow the station's order of preference. Raises: NegotiationError, which refuses the handshake."""
+def _select(csms: BenchCsms, door: Door, _: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """Follow the station's order of preference, or a quirk. Raises: NegotiationError, which refuses the handshake."""
+    if csms.quirk is not None and csms.quirk.subprotocol != "":
+        return None if csms.quirk.subprotocol is None else Subprotocol(csms.quirk.subprotocol)
     for subprotocol in offered:
         if wire.SUBPROTOCOLS.get(subprotocol) in door.versions:
             return subprotocol

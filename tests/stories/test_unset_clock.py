@@ -53,11 +53,7 @@ async def tell(version: str, directory: Path, *, killed: bool, ntp: bool) -> Non
         assert abs(datetime.fromisoformat(told["ended_at"]) - ended) < timedelta(seconds=30)
         await s.plug_out()
         await s.until_told("Available")
-        stamps = [f["payload"]["timestamp"] for f in s.requests() if "timestamp" in f["payload"]]
-        assert stamps
-        assert not [stamp for stamp in stamps if stamp.startswith("1970")]
-        meter = [str(frame["payload"]) for frame in s.requests()]
-        assert not [text for text in meter if "1970-" in text], "no sample either"
+        assert not [frame for frame in s.requests() if "1970-" in str(frame["payload"])], "no status, no sample"
         await s.close_books()
 
 

@@ -144,7 +144,7 @@ async def test_a_name_that_cannot_be_resolved_is_said_and_asked_again(monkeypatc
     loop = asyncio.get_running_loop()
     resolve, known, asked = loop.getaddrinfo, False, 0
 
-    async def resolver(host: str, port: int, **options: Any) -> Any:
+    async def resolver(host: str, port: int, **options: Any) -> object:
         nonlocal asked
         if host != NAME:
             return await resolve(host, port, **options)

@@ -1,0 +1,155 @@
+"""Values: what OCPP 1.6 edition 2, OCPP-J 1.6 and the security white paper edition 3 name, with their sections."""
+
+PAPER = "white paper"
+
+FROM_STATION = {
+    "Authorize": "4.1",
+    "BootNotification": "4.2",
+    "DataTransfer (from the station)": "4.3",
+    "DiagnosticsStatusNotification": "4.4",
+    "FirmwareStatusNotification": "4.5",
+    "Heartbeat": "4.6",
+    "MeterValues": "4.7",
+    "StartTransaction": "4.8",
+    "StatusNotification": "4.9",
+    "StopTransaction": "4.10",
+    "LogStatusNotification": PAPER,
+    "SecurityEventNotification": PAPER,
+    "SignCertificate": PAPER,
+    "SignedFirmwareStatusNotification": PAPER,
+}
+FROM_BACK_END = {
+    "CancelReservation": "5.1",
+    "ChangeAvailability": "5.2",
+    "ChangeConfiguration": "5.3",
+    "ClearCache": "5.4",
+    "ClearChargingProfile": "5.5",
+    "DataTransfer": "5.6",
+    "GetCompositeSchedule": "5.7",
+    "GetConfiguration": "5.8",
+    "GetDiagnostics": "5.9",
+    "GetLocalListVersion": "5.10",
+    "RemoteStartTransaction": "5.11",
+    "RemoteStopTransaction": "5.12",
+    "ReserveNow": "5.13",
+    "Reset": "5.14",
+    "SendLocalList": "5.15",
+    "SetChargingProfile": "5.16",
+    "TriggerMessage": "5.17",
+    "UnlockConnector": "5.18",
+    "UpdateFirmware": "5.19",
+    "CertificateSigned": PAPER,
+    "DeleteCertificate": PAPER,
+    "ExtendedTriggerMessage": PAPER,
+    "GetInstalledCertificateIds": PAPER,
+    "GetLog": PAPER,
+    "InstallCertificate": PAPER,
+    "SignedUpdateFirmware": PAPER,
+}
+KEYS = {
+    "9.1": """AllowOfflineTxForUnknownId AuthorizationCacheEnabled AuthorizeRemoteTxRequests BlinkRepeat
+        ClockAlignedDataInterval ConnectionTimeOut ConnectorPhaseRotation ConnectorPhaseRotationMaxLength
+        GetConfigurationMaxKeys HeartbeatInterval LightIntensity LocalAuthorizeOffline LocalPreAuthorize
+        MaxEnergyOnInvalidId MeterValuesAlignedData MeterValuesAlignedDataMaxLength MeterValuesSampledData
+        MeterValuesSampledDataMaxLength MeterValueSampleInterval MinimumStatusDuration NumberOfConnectors ResetRetries
+        StopTransactionOnEVSideDisconnect StopTransactionOnInvalidId StopTxnAlignedData StopTxnAlignedDataMaxLength
+        StopTxnSampledData StopTxnSampledDataMaxLength SupportedFeatureProfiles SupportedFeatureProfilesMaxLength
+        TransactionMessageAttempts TransactionMessageRetryInterval UnlockConnectorOnEVSideDisconnect
+        WebSocketPingInterval""",
+    "9.2": "LocalAuthListEnabled LocalAuthListMaxLength SendLocalListMaxLength",
+    "9.3": "ReserveConnectorZeroSupported",
+    "9.4": """ChargeProfileMaxStackLevel ChargingScheduleAllowedChargingRateUnit ChargingScheduleMaxPeriods
+        ConnectorSwitch3to1PhaseSupported MaxChargingProfilesInstalled""",
+    PAPER: """AdditionalRootCertificateCheck AuthorizationKey CertificateSignedMaxChainSize
+        CertificateStoreMaxLength CpoName SecurityProfile SupportedFileTransferProtocols""",
+}
+FEATURE_PROFILES = (
+    "Core",
+    "FirmwareManagement",
+    "LocalAuthListManagement",
+    "RemoteTrigger",
+    "Reservation",
+    "SmartCharging",
+)
+FEATURES = {
+    "authorisation cache": "3.5.1",
+    "local authorisation list": "3.5.2",
+    "local authorisation offline": "3.5",
+    "parentIdTag groups": "3.6",
+    "transactions offline and their order": "3.7",
+    "retries of transaction messages": "3.7.1",
+    "several connectors and connector 0": "3.8",
+    "concurrent transactions": "3.9",
+    "reservations of connector 0 and of one connector": "3.12",
+    "charging profiles: purposes, stack levels, validity": "3.13.2",
+    "charging profiles: absolute, recurring, relative": "3.13.3",
+    "composite schedule": "3.13.6",
+    "clock-aligned and sampled meter values": "3.16",
+    "time notations and the clock": "3.15",
+    "registration: accepted, pending, rejected": "4.2",
+    "status and errors of a connector": "4.9",
+    "stop reasons": "7.36",
+    "soft and hard reset": "5.14",
+    "scheduled availability": "5.2",
+    "one CALL at a time, unique message ids": "J 4.1",
+    "websocket, subprotocol, identity in the URL": "J 3",
+    "websocket pings": "J 5.4",
+    "reconnecting with back-off": "J 5.3",
+    "security profile 0: nothing": PAPER,
+    "security profile 1: basic authentication": PAPER,
+    "security profile 2: TLS with basic authentication": PAPER,
+    "security profile 3: TLS with client certificate": PAPER,
+    "upgrade of the security profile": PAPER,
+    "signed firmware": PAPER,
+    "security log": PAPER,
+}
+CALL_ERRORS = (
+    "NotImplemented",
+    "NotSupported",
+    "InternalError",
+    "ProtocolError",
+    "SecurityError",
+    "FormationViolation",
+    "PropertyConstraintViolation",
+    "OccurenceConstraintViolation",
+    "TypeConstraintViolation",
+    "GenericError",
+)
+ERROR_CODES = (
+    "ConnectorLockFailure",
+    "EVCommunicationError",
+    "GroundFailure",
+    "HighTemperature",
+    "InternalError",
+    "LocalListConflict",
+    "NoError",
+    "OtherError",
+    "OverCurrentFailure",
+    "OverVoltage",
+    "PowerMeterFailure",
+    "PowerSwitchFailure",
+    "ReaderFailure",
+    "ResetFailure",
+    "UnderVoltage",
+    "WeakSignal",
+)
+SECURITY_EVENTS = (
+    "FirmwareUpdated",
+    "FailedToAuthenticateAtCentralSystem",
+    "CentralSystemFailedToAuthenticate",
+    "SettingSystemTime",
+    "StartupOfTheDevice",
+    "ResetOrReboot",
+    "SecurityLogWasCleared",
+    "ReconfigurationOfSecurityParameters",
+    "MemoryExhaustion",
+    "InvalidMessages",
+    "AttemptedReplayAttacks",
+    "TamperDetectionActivated",
+    "InvalidFirmwareSignature",
+    "InvalidFirmwareSigningCertificate",
+    "InvalidCentralSystemCertificate",
+    "InvalidChargePointCertificate",
+    "InvalidTLSVersion",
+    "InvalidTLSCipherSuite",
+)
