@@ -10,6 +10,7 @@ from functools import partial
 
 from transitions import Machine
 
+from agent.adapters import AdapterParts, build_adapter
 from agent.clock import boot_id
 from agent.config import AgentConfig, EvseConfig
 from agent.csms.adapter import Adapter
@@ -22,7 +23,6 @@ from agent.csms.security.station_security import StationSecurity
 from agent.csms.security.vocabulary import CertificateUse
 from agent.domain.availability import Availability
 from agent.domain.charging_session import ChargingSession
-from agent.domain.delivery import OwnedTransactions, owner_name
 from agent.domain.evse_memory import EvseMemory
 from agent.domain.session_context import SessionRules
 from agent.domain.session_machine import session_machine
@@ -31,11 +31,11 @@ from agent.domain.transaction import TransactionState
 from agent.domain.variable import VariableKey
 from agent.domain.vocabulary import IdToken, IdTokenType, StoppedReason, TriggerReason
 from agent.file_assembly import FRAME_LOG_NAME, FilesOutside, build_file_jobs
-from agent.guarding import guard_settings
+from agent.guarding import guard_settings, wiring_of
 from agent.hardware import EvseHardware, Hardware, ReaderHardware
 from agent.presets import build_device_model, limit_sources, sharing_of
 from agent.station.authorizer import Authorizer
-from agent.station.charging_profiles import ChargingProfiles, Wiring
+from agent.station.charging_profiles import ChargingProfiles
 from agent.station.charging_station import ChargingStation
 from agent.station.event_ids import EventIds
 from agent.station.evse import Evse
@@ -101,23 +101,12 @@ class Agent:
             self._database, config.station.state_dir, self.journal, clock, surfaces.room
         )
         self.charging_profiles = ChargingProfiles(
-            self._database, clock, self._wiring(), config.station.supply_max_current_a
+            self._database, clock, wiring_of(config, _board_limits_a(hardware)), config.station.supply_max_current_a
         )
         self.station: ChargingStation
         self.client: CsmsClient
         self.security: StationSecurity
-        self._files = build_file_jobs(
-            config,
-            self._database,
-            self.journal,
-            clock,
-            FilesOutside(
-                self._documents,
-                self.security_watch.events.folder,
-                lambda: self.security.roots.files(CertificateUse.MANUFACTURER_ROOT),
-                self.security_watch.events.raise_named,
-            ),
-        )
+        self._files = build_file_jobs(config, self._database, self.journal, clock, self._outside_of_files())
         self._boot_reason = boot_history.POWER_UP
         self._boards_steered = asyncio.Event()
         self._memories: dict[int, EvseMemory] = {}
@@ -190,8 +179,7 @@ class Agent:
         )
         limits.open()
         self.station = ChargingStation(parts, self.client.back_end, config.station.supply_max_current_a)
-        if self._files.firmware is not None:
-            self._files.firmware.attach(StationAsInstallSite(self.station, operative, self._restart_announced))
+        self._files.attach(StationAsInstallSite(self.station, operative, self._restart_announced))
         machine = session_machine()
         self.station.add(
             [self._evse(evse_id, hardware, machine, operative) for evse_id, hardware in self._hardware.evses.items()]
@@ -217,20 +205,18 @@ class Agent:
     async def _send_signing_request(self, csr: str) -> None:
         await self.client.send_signing_request(csr)
 
+    def _outside_of_files(self) -> FilesOutside:
+        return FilesOutside(
+            self._documents,
+            self.security_watch.events.folder,
+            lambda: self.security.roots.files(CertificateUse.MANUFACTURER_ROOT),
+            self.security_watch.events.raise_named,
+        )
+
     def _documents(self) -> dict[str, str]:
         from agent.diagnostics import documents  # noqa: PLC0415 - only when somebody asks for them
 
         return documents(self._config, self.station, self.journal, self._clock)
-
-    def _wiring(self) -> dict[int, Wiring]:
-        evses = {evse.id: evse for evse in self._config.evse}
-        return {
-            evse_id: Wiring(
-                evses[evse_id].phases,
-                min(evses[evse_id].max_current_a, hardware.board.capabilities.max_current_a),
-            )
-            for evse_id, hardware in self._hardware.evses.items()
-        }
 
     def _ping_interval_s(self) -> float:
         return float(self.device_model.integer("OCPPCommCtrlr", "WebSocketPingInterval"))
@@ -301,34 +287,9 @@ class Agent:
         )
 
     def _adapter(self, version: str) -> Adapter:
-        """Build the adapter of one OCPP version; only the one in use is imported."""
-        station = self._config.station
-        if version == "1.6":
-            from agent.csms.v16.adapter import V16Adapter  # noqa: PLC0415 - only the version in use
-            from agent.csms.v16.messages import ChargePointIdentity  # noqa: PLC0415
-
-            identity16 = ChargePointIdentity(
-                station.vendor, station.model, station.serial_number or "", station.firmware_version
-            )
-            return V16Adapter(
-                self.station,
-                clock=self._clock,
-                identity=identity16,
-                sender=self.client.send,
-                journal=OwnedTransactions(self.journal, owner_name(self.security.access.owner, f"ocpp{version}")),
-                security=self.security,
-            )
-        from agent.csms.v201.adapter import V201Adapter  # noqa: PLC0415 - only the version in use
-        from agent.csms.v201.messages import BootReason, StationIdentity  # noqa: PLC0415
-
-        identity = StationIdentity(station.vendor, station.model, station.serial_number or "", station.firmware_version)
-        return V201Adapter(
-            self.station,
-            clock=self._clock,
-            identity=identity,
-            sender=self.client.send,
-            boot_reason=BootReason(self._boot_reason),
-        )
+        about = self._config.station
+        parts = (self.station, self.client, self.journal, self.security, self._clock, self._boot_reason)
+        return build_adapter(version, AdapterParts(about, *parts))
 
     # ------------------------------------------------------------------ running
 
@@ -408,6 +369,10 @@ class Agent:
         self._database.submit(
             lambda connection: availability.put(connection, evse_id, operative=operative), _log_failure
         )
+
+
+def _board_limits_a(hardware: Hardware) -> dict[int, float]:
+    return {evse_id: evse.board.capabilities.max_current_a for evse_id, evse in hardware.evses.items()}
 
 
 def _offset_s(clock: StationClock) -> float:

@@ -1,10 +1,22 @@
-"""What is configured of each EVSE's supervision."""
+"""What is configured of each EVSE's supervision and wiring."""
 
-from agent.config import EvseConfig
+from collections.abc import Mapping
+
+from agent.config import AgentConfig, EvseConfig
 from agent.domain.contactor_care import ContactorTimes
 from agent.domain.meter_supervision import SupervisionLimits
 from agent.domain.temperature_derating import DeratingSteps
+from agent.station.charging_profiles import Wiring
 from agent.station.guard import GuardSettings
+
+
+def wiring_of(config: AgentConfig, board_limits_a: Mapping[int, float]) -> dict[int, Wiring]:
+    """Return the phases of each EVSE, and the least of what installation and board allow, A."""
+    return {
+        evse.id: Wiring(evse.phases, min(evse.max_current_a, board_limits_a[evse.id]))
+        for evse in config.evse
+        if evse.id in board_limits_a
+    }
 
 
 def guard_settings(evse: EvseConfig) -> GuardSettings:

@@ -13,7 +13,7 @@ from agent.domain import events as ev
 from agent.domain.charging_session import ChargingSession
 from agent.domain.device_model import DeviceModel
 from agent.domain.evse_memory import EvseMemory
-from agent.domain.facts import Fact, Sample, TransactionStarted, TransactionUpdated, UnauthorisedEnergyFound
+from agent.domain.facts import Fact, Sample, TransactionStarted, TransactionUpdated
 from agent.domain.local_list import ListUpdate, UpdateOutcome
 from agent.domain.reservation import Reservation, ReserveOutcome
 from agent.domain.security_event import SecurityEventType
@@ -169,9 +169,7 @@ class ChargingStation:
         for fact in facts:
             if isinstance(fact, TransactionStarted | TransactionUpdated) and fact.reservation_id is not None:
                 self._parts.reservations.started(fact.reservation_id)
-            if isinstance(fact, UnauthorisedEnergyFound):
-                told = f"evse={fact.evse_id} energy_wh={fact.energy_wh}"
-                self.raise_security_event(SecurityEventType.UNAUTHORISED_ENERGY_FOUND, told)
+            self._parts.security_events.recorded(fact)
         if state is None:
             self._reset_if_idle()
 
@@ -351,7 +349,7 @@ class ChargingStation:
         try:
             async with asyncio.timeout(STOP_TIMEOUT_S), asyncio.TaskGroup() as group:
                 for evse in self._evses.values():  # at the same time: one that hangs must not keep the others running
-                    group.create_task(_bring_to_rest(evse, request), name=f"stop {evse.evse_id}")
+                    group.create_task(evse.bring_to_rest(request), name=f"stop {evse.evse_id}")
         except TimeoutError:
             logger.exception("not every EVSE has stopped in time")
 
@@ -398,10 +396,3 @@ class ChargingStation:
         for evse in self._evses.values():
             evse.session.recorder.start_points = start
             evse.session.recorder.stop_points = stop
-
-
-async def _bring_to_rest(evse: Evse, request: ev.StopRequested) -> None:
-    evse.post(ev.OperativeChanged(operative=False))
-    if evse.session.is_stoppable():
-        await evse.ask(request)
-    await evse.at_rest()

@@ -118,6 +118,13 @@ class Evse:
             self._rested.clear()
             await self._rested.wait()
 
+    async def bring_to_rest(self, request: ev.StopRequested) -> None:
+        """Take no new session, stop what runs, and wait until it is over."""
+        self.post(ev.OperativeChanged(operative=False))
+        if self.session.is_stoppable():
+            await self.ask(request)
+        await self.at_rest()
+
     async def fresh_sample(self, context: ReadingContext) -> Sample | None:
         """Return a sample taken from now on; None if the meter is silent."""
         reading = await self.metering.fresh()

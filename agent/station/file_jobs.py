@@ -3,6 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING
 
+from agent.station.firmware_parts import InstallSite
 from agent.station.log_uploads import LogUploads
 
 if TYPE_CHECKING:  # a station without an installer is spared it
@@ -15,6 +16,11 @@ class FileJobs:
     def __init__(self, logs: LogUploads, firmware: "FirmwareUpdates | None" = None) -> None:
         self.logs = logs
         self.firmware = firmware
+
+    def attach(self, site: InstallSite) -> None:
+        """Say what firmware updates hold out of service and restart."""
+        if self.firmware is not None:
+            self.firmware.attach(site)
 
     async def open(self) -> None:
         """Load what was under way. Raises: StoreError."""

@@ -26,7 +26,6 @@ from agent.domain.evse_memory import EvseMemory
 from agent.domain.facts import (
     Fact,
     JournalRow,
-    StationFact,
     TransactionEnded,
     TransactionFact,
     TransactionStarted,
@@ -151,12 +150,11 @@ class Journal:
         """Store facts and the state of the open transaction of this EVSE (None: none is open) in one commit.
 
         EVSE 0 is the station, which has no transaction. `also`: goes into the same commit as the facts.
-        A state without facts replaces one that is still waiting. `on_failure` is called at most once, on the loop;
-        `on_stored` once facts are durable.
+        A state without facts replaces one that still waits. `on_failure`: at most once, `on_stored`: once facts are durable.
         Raises: StoreError if something here cannot be written as text; nothing is recorded then.
         """
         text = None if state is None else encode(state)
-        rows, stored = self._rows_of(facts)
+        rows, stored = journal_rows.rows_of(facts, self._last_row_id)
         self._open_states_put(evse_id, text)
         if not facts:
             self._write_latest(
@@ -176,11 +174,14 @@ class Journal:
             if also is not None:
                 also(connection)
 
-        for what in ("state", "register", "memory"):
-            self._replaceable.pop((what, evse_id), None)
+        self._replace_nothing_later(evse_id)
         self._writer.write(write, partial(self._durable, rows, on_stored), on_failure, at_once=True)
         for listener in self._recorded:
             asyncio.get_running_loop().call_soon(listener, facts[0])
+
+    def _replace_nothing_later(self, evse_id: int) -> None:
+        for what in ("state", "register", "memory"):
+            self._replaceable.pop((what, evse_id), None)
 
     def _durable(self, rows: list[JournalRow], on_stored: Callable[[], None]) -> None:
         self._window.announce(rows)
@@ -235,7 +236,7 @@ class Journal:
         """Note that the back-end has this fact; also of a row parked meanwhile, and harmless if told twice."""
         at = self._clock.now().utc
         self._writer.write(lambda connection: journal_rows.mark_sent(connection, row.row_id, at))
-        transaction_id = _transaction_of(row.fact)
+        transaction_id = journal_rows.transaction_of(row.fact)
         known = None if transaction_id is None else self._deliveries.record(transaction_id)
         # 1.6 holds a start back until its token is known: then a later fact brings the back-end's number.
         learnt = known is not None and csms_transaction_id not in {None, known.csms_transaction_id}
@@ -253,12 +254,12 @@ class Journal:
 
     def park(self, row: JournalRow, reason: str) -> None:
         """Give this fact up; it stays visible as a dead letter."""
-        self._settle_dead(row.row_id, _transaction_of(row.fact), reason)
+        self._settle_dead(row.row_id, journal_rows.transaction_of(row.fact), reason)
 
     def park_for(self, row: JournalRow, owner: str) -> None:
         """Set this fact aside for the back-end to which it belongs, until `release`."""
         self.set_aside.owners.add(owner)
-        self._settle_dead(row.row_id, _transaction_of(row.fact), parked.reason_for(owner), logging.INFO)
+        self._settle_dead(row.row_id, journal_rows.transaction_of(row.fact), parked.reason_for(owner), logging.INFO)
 
     async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
         """Return facts that were given up, newest first. Raises: StoreError."""
@@ -301,19 +302,12 @@ class Journal:
         """How many of them are held in memory for sending."""
         return len(self._window)
 
-    def _rows_of(self, facts: Sequence[Fact]) -> tuple[list[JournalRow], list[StoredRow]]:
-        stored = [
-            StoredRow(self._last_row_id + index, _transaction_of(fact), journal_rows.encode_fact(fact))
-            for index, fact in enumerate(facts, start=1)
-        ]
-        return [JournalRow(row.row_id, fact) for row, fact in zip(stored, facts, strict=True)], stored
-
     def _note_facts(self, facts: Sequence[Fact]) -> list[TransactionRecord]:
         """Count the facts; returns the transaction records that they change."""
         self._last_row_id += len(facts)
         changed: dict[str, TransactionRecord] = {}
         for fact in facts:
-            transaction_id = _transaction_of(fact)
+            transaction_id = journal_rows.transaction_of(fact)
             self._deliveries.queue(transaction_id)
             if isinstance(fact, TransactionStarted):
                 changed[fact.transaction_id] = self._deliveries.record(fact.transaction_id)
@@ -404,7 +398,3 @@ class Journal:
         except StoreError as error:
             logger.warning("journal cannot be pruned now error=%s", error)
             return 0
-
-
-def _transaction_of(fact: Fact) -> str | None:
-    return None if isinstance(fact, StationFact) else fact.transaction_id

@@ -17,7 +17,7 @@ from sqlite3 import Connection
 from typing import Final
 
 from agent.clock import Clock
-from agent.domain.facts import SecurityEventRaised
+from agent.domain.facts import Fact, SecurityEventRaised, UnauthorisedEnergyFound
 from agent.domain.refused_tokens import RefusedTokens
 from agent.domain.security_event import SecurityEvent, SecurityEventType, clipped_info, clock_quality
 from agent.domain.security_event_filter import SecurityEventFilter
@@ -91,6 +91,12 @@ class SecurityEvents:
     def raise_named(self, type_: str, tech_info: str) -> None:
         """Raise one by the name of its type in OCPP 2.0.1 (part 2, appendix 1)."""
         self.raise_event(SecurityEventType(type_), tech_info)
+
+    def recorded(self, fact: Fact) -> None:
+        """Note what a fact that was recorded says about security."""
+        if isinstance(fact, UnauthorisedEnergyFound):
+            told = f"evse={fact.evse_id} energy_wh={fact.energy_wh}"
+            self.raise_event(SecurityEventType.UNAUTHORISED_ENERGY_FOUND, told)
 
     def token_refused(self) -> None:
         """Count a token that was not accepted; many within a short time are an event."""

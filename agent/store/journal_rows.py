@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
-from agent.domain.facts import Fact, JournalRow
+from agent.domain.facts import Fact, JournalRow, StationFact
 from agent.store.errors import StoreError
 from agent.store.json_codec import decode, encode
 from hal.value import dataclass
@@ -37,6 +37,20 @@ class DeadLetter:
     attempts: int
     reason: str
     at: datetime
+
+
+def transaction_of(fact: Fact) -> str | None:
+    """Return the transaction that a fact belongs to."""
+    return None if isinstance(fact, StationFact) else fact.transaction_id
+
+
+def rows_of(facts: Sequence[Fact], last_row_id: int) -> tuple[list[JournalRow], list[StoredRow]]:
+    """Number facts and write them as the table keeps them. Raises: StoreError."""
+    stored = [
+        StoredRow(last_row_id + index, transaction_of(fact), encode_fact(fact))
+        for index, fact in enumerate(facts, start=1)
+    ]
+    return [JournalRow(row.row_id, fact) for row, fact in zip(stored, facts, strict=True)], stored
 
 
 def encode_fact(fact: Fact) -> str:

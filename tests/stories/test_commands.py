@@ -122,8 +122,7 @@ async def test_a_triggered_transaction_event_comes_with_a_sample(s: Story) -> No
 
 @story()
 async def test_a_trigger_of_what_is_not_built_is_answered_so(s: Story) -> None:
-    extended = ("ExtendedTriggerMessage", {"requestedMessage": "SignChargePointCertificate"})
-    trigger = extended if s.dialect.is_16 else s.dialect.trigger("LogStatusNotification")
+    trigger = s.dialect.trigger("LogStatusNotification")
     assert (await s.send(trigger))["status"] == "NotImplemented"
 
 

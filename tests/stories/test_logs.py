@@ -128,9 +128,8 @@ async def test_a_killed_station_goes_on_with_its_upload_and_tells_nothing_twice(
 
 @story(versions=("1.6",), toml=TOML)
 async def test_what_is_not_there_or_cannot_be_reached_is_refused(s: Story) -> None:
-    """There is no security log yet; GetDiagnostics has no word for a refusal but CALLERROR."""
+    """GetDiagnostics has no word for a refusal but CALLERROR."""
     with file_server() as server:
-        assert await s.send(get_log(server, log_type="SecurityLog")) == {"status": "Rejected"}
         assert await s.send(get_log(server, remoteLocation="scp://files.example/in/")) == {"status": "Rejected"}
         answer = await s.send(("GetDiagnostics", {"location": "scp://files.example/in/"}))
         assert answer["call_error"]["code"] == "PropertyConstraintViolation"
@@ -139,6 +138,18 @@ async def test_what_is_not_there_or_cannot_be_reached_is_refused(s: Story) -> No
         assert (await s.send(("ExtendedTriggerMessage", {"requestedMessage": LOG})))["status"] == "Accepted"
         await until_told(s, LOG, "Idle")
         assert server.shelf.requests == []
+
+
+@story(versions=("1.6",), toml=TOML)
+async def test_the_security_log_is_sent_as_it_stands(s: Story) -> None:
+    """White paper edition 3, N01: what was sent can be verified like the log itself."""
+    with file_server() as server:
+        answer = await s.send(get_log(server, log_type="SecurityLog"))
+        assert answer["status"] == "Accepted"
+        await until_told(s, LOG, "Uploaded")
+        lines = server.shelf.uploads[f"/in/{answer['filename']}"].decode().splitlines()
+    assert any("StartupOfTheDevice" in line for line in lines)
+    assert len(lines) == len(set(lines)) >= 1
 
 
 @story(versions=("2.0.1",), toml=TOML)
