@@ -150,7 +150,7 @@ class Journal:
         """Store facts and the state of the open transaction of this EVSE (None: none is open) in one commit.
 
         EVSE 0 is the station, which has no transaction. `also`: goes into the same commit as the facts.
-        A state without facts replaces one that still waits. `on_failure`: at most once, `on_stored`: once facts are durable.
+        A state without facts replaces one that still waits. `on_failure` is called at most once, on the loop.
         Raises: StoreError if something here cannot be written as text; nothing is recorded then.
         """
         text = None if state is None else encode(state)

@@ -4,6 +4,7 @@ Only features have no table in the code: a feature counts as built if tests are 
 """
 
 import ast
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,9 +12,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from agent.csms.adapter import RpcErrorCode
-from agent.csms.v16.configuration_keys import FEATURE_PROFILES, ConfigurationKeys
+from agent.csms.adapter import Reply, RpcErrorCode
+from agent.csms.connection import Endpoint
+from agent.csms.v16.configuration_keys import FEATURE_PROFILES, FIRMWARE_PROFILE
+from agent.csms.v16.security_events import NAMES as EVENT_NAMES
 from agent.csms.v16.statuses import ERROR_CODES, NO_ERROR, OTHER_ERROR
+from tests.agent.csms.plain_security import PlainSecurity, one_back_end
 from tests.agent.csms.v16.rig import Rig
 from tests.conformance import standard
 
@@ -77,29 +81,54 @@ def _row(claims: Mapping[str, Any], group: str, name: str, section: str, built: 
 
 
 def _named() -> Iterator[tuple[str, str, str, bool | None]]:
-    handlers = Rig().adapter.handlers
+    rig = secured_rig()
+    handlers = rig.adapter.handlers
     sent = sent_actions()
     for name, section in standard.FROM_BACK_END.items():
         yield "message of the back-end", name, section, name in handlers
     for name, section in standard.FROM_STATION.items():
         yield "message of the station", name, section, name in sent
-    keys = {setting.key for setting in ConfigurationKeys(Rig().station.device_model, 1)}
+    keys = known_keys(rig)
     for section, names in standard.KEYS.items():
         for name in names.split():
             yield "configuration key", name, section, name in keys
     for name in standard.FEATURE_PROFILES:
-        yield "feature profile", name, "3.3", name in FEATURE_PROFILES.split(",")
+        yield "feature profile", name, "3.3", name in {*FEATURE_PROFILES.split(","), FIRMWARE_PROFILE}
     for name, section in standard.FEATURES.items():
         yield "feature", name, section, None
-    spelled = {Rig().adapter.error_code(code) for code in RpcErrorCode}
+    spelled = {rig.adapter.error_code(code) for code in RpcErrorCode}
     for name in standard.CALL_ERRORS:
         yield "error of a CALL", name, "J 4.2.3", name in spelled
     told = {*ERROR_CODES.values(), NO_ERROR, OTHER_ERROR, *_constants("agent/csms/v16/statuses.py")}
     for name in standard.ERROR_CODES:
         yield "error of a connector", name, "7.6", name in told
-    known = {text for path in (ROOT / "agent").rglob("*.py") for text in _constants(str(path.relative_to(ROOT)))}
+    raised = raised_events()
     for name in standard.SECURITY_EVENTS:
-        yield "security event", name, standard.PAPER, name in known
+        yield "security event", name, standard.PAPER, name in raised
+
+
+def secured_rig() -> Rig:
+    """An adapter of a station with everything that can be configured."""
+    return Rig(PlainSecurity([one_back_end(Endpoint("ws://csms", "S-1"))]).station)
+
+
+def known_keys(rig: Rig) -> set[str]:
+    """Every configuration key that this adapter tells."""
+    handler = rig.adapter.handlers["GetConfiguration"]
+    reply = handler({})
+    assert isinstance(reply, Reply)
+    return {each["key"] for each in reply.payload["configurationKey"]}
+
+
+def raised_events() -> frozenset[str]:
+    """Security events, in the words of 1.6, that something in the agent names where it raises them."""
+    vocabulary = {ROOT / "agent/domain/security_event.py", ROOT / "agent/csms/v16/security_events.py"}
+    text = "".join(path.read_text("utf-8") for path in (ROOT / "agent").rglob("*.py") if path not in vocabulary)
+    return frozenset(
+        name
+        for type_, name in EVENT_NAMES.items()
+        if re.search(rf"SecurityEventType\.{type_.name}\b|\"{type_.value}\"", text)
+    )
 
 
 def sent_actions() -> frozenset[str]:

@@ -62,6 +62,7 @@ KEYS = {
         ConnectorSwitch3to1PhaseSupported MaxChargingProfilesInstalled""",
     PAPER: """AdditionalRootCertificateCheck AuthorizationKey CertificateSignedMaxChainSize
         CertificateStoreMaxLength CpoName SecurityProfile SupportedFileTransferProtocols""",
+    "2.0.1, A02": "CertSigningRepeatTimes CertSigningWaitMinimum",
 }
 FEATURE_PROFILES = (
     "Core",

@@ -9,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.agent.csms.v16.official import OFFICIAL
-from tests.agent.csms.v16.rig import Rig
 from tests.conformance import standard
 from tests.conformance.__main__ import main
 from tests.conformance.page import html_page, text_page
-from tests.conformance.rows import ROOT, Row, claimed_names, rows, sent_actions
+from tests.conformance.rows import ROOT, Row, claimed_names, known_keys, rows, secured_rig, sent_actions
 
 
 @cache
@@ -44,7 +43,7 @@ def test_nothing_is_claimed_of_what_is_not_built_or_not_known() -> None:
 
 def test_every_handler_and_every_message_sent_is_on_the_page_as_built() -> None:
     built = {row.name for row in rows() if row.is_built and row.group.startswith("message")}
-    assert set(Rig().adapter.handlers) <= built
+    assert set(secured_rig().adapter.handlers) <= built
     assert sent_actions() <= built
 
 
@@ -56,9 +55,7 @@ def test_the_page_names_every_message_of_the_official_schemas() -> None:
 
 def test_every_key_of_the_station_is_on_the_page() -> None:
     named = {row.name for row in rows() if row.group == "configuration key"}
-    from agent.csms.v16.configuration_keys import ConfigurationKeys  # noqa: PLC0415 - of this test alone
-
-    assert {setting.key for setting in ConfigurationKeys(Rig().station.device_model, 1)} <= named
+    assert known_keys(secured_rig()) <= named
 
 
 def test_both_pages_tell_every_row(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ VARIABLES: dict[str, VariableKey] = {
     "WebSocketPingInterval": VariableKey("OCPPCommCtrlr", "WebSocketPingInterval"),
 }
 """Types, ranges and access are those of the variables."""
-_COMPANIONS = {"SupportedFeatureProfilesMaxLength": str(len(FEATURE_PROFILES.split(",")))}
+_COMPANIONS = {"SupportedFeatureProfilesMaxLength": str(len(FEATURE_PROFILES.split(",")) + 1)}
 _LONGEST_LISTS = {
     f"{name}MaxLength": VARIABLES[name]
     for name in ("MeterValuesAlignedData", "MeterValuesSampledData", "StopTxnSampledData")
