@@ -19,7 +19,7 @@ help: ## list the targets
 
 venv: $(READY) ## create .venv with locked dependencies (every other target does it by itself)
 
-$(READY): requirements/dev.txt pyproject.toml packaging/make-venv
+$(READY): requirements/dev.txt requirements/source.txt pyproject.toml packaging/make-venv
 	@sh packaging/make-venv $(VENV) && touch $(READY)
 
 check: $(READY) ## format, lint, types, import contracts

@@ -17,7 +17,6 @@ from hil.virtual_time import run_virtual
 from tests.agent.csms.official_schemas import OfficialSchemas, Schema
 from tests.agent.csms.v16.official import OFFICIAL as V16
 from tests.agent.csms.v201.official import OFFICIAL as V201
-from tests.agent.csms.v201.rig import Rig as Rig201
 from tests.fakes.virtual_station import IDENTITY, VirtualStation, virtual_station
 from tests.fakes.watchful import Lines, lines_of_agent, own_objects
 from tests.properties.bench_watch import BenchWatch
@@ -159,15 +158,10 @@ async def _play(version: str, action: str, directory: Path, lines: "list[Lines]"
         assert own_objects() <= objects + OBJECTS
 
 
-BUILT: Final = {"1.6": frozenset(_actions("1.6")), "2.0.1": frozenset(Rig201().adapter.handlers)}
-"""What is not built in 2.0.1 is refused by its name alone, before its schema: that is looked at less often."""
-CASES: Final = [
-    pytest.param(version, action, marks=() if action in BUILT[version] else (pytest.mark.slow,))
-    for version in OFFICIAL
-    for action in _actions(version)
-]
+CASES: Final = [(version, action) for version in OFFICIAL for action in _actions(version)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("version", "action"), CASES)
 def test_every_request_at_every_edge_of_its_schema_gets_one_answer(version: str, action: str, tmp_path: Path) -> None:
     run_virtual(_play(version, action, tmp_path, []))
