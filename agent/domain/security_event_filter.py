@@ -54,8 +54,8 @@ class SecurityEventFilter:
         return True
 
     def due(self, now_s: float) -> list[SecurityEvent]:
-        """Return what the windows that are over have counted, and forget them."""
-        over = [key for key, counted in self._seen.items() if now_s - counted.since_s >= self._window_s]
+        """Return what the windows that are over have counted, and forget them: at `next_due_s` there is always one."""
+        over = [key for key, counted in self._seen.items() if counted.since_s + self._window_s <= now_s]
         return self._counts(over, now_s)
 
     def all_counts(self, now_s: float) -> list[SecurityEvent]:

@@ -57,3 +57,13 @@ def test_every_event_is_written_or_counted(course: list[tuple[int, str]]) -> Non
         written += rule.take(event(info), now_s)
     counted += sum(int(told.tech_info.split()[0]) for told in rule.all_counts(now_s))
     assert written + counted == len(course)
+
+
+@given(st.floats(0.0, 1e8))
+def test_at_the_time_that_is_due_something_is_forgotten_however_the_sum_was_rounded(since_s: float) -> None:
+    rule = SecurityEventFilter()
+    rule.take(event("x"), since_s)
+    due_s = rule.next_due_s
+    assert due_s is not None
+    rule.due(due_s)
+    assert rule.next_due_s is None
