@@ -2,9 +2,11 @@
 
 import io
 import json
+import time
 import zipfile
 from typing import Any
 
+from agent.csms.frame_log import LOOK_INTERVAL_S
 from hil.file_server import FileFault, FileServer, file_server
 from tests.stories.sessions import CARD, begin_session, leave
 from tests.stories.story_bench import Story
@@ -42,6 +44,7 @@ def archive(server: FileServer, name: str) -> zipfile.ZipFile:
 async def test_diagnostics_go_away_while_a_car_charges(s: Story) -> None:
     with file_server() as server:
         await begin_session(s)
+        time.sleep(3 * LOOK_INTERVAL_S)  # noqa: ASYNC251 - frames are written in real time, also of a virtual hour
         answer = await s.send(("GetDiagnostics", {"location": server.url("/in/")}))
         await until_told(s, PLAIN, "Uploaded")
         assert told(s, PLAIN) == ["Uploading", "Uploaded"]
