@@ -40,9 +40,13 @@ def lines_of_agent() -> Iterator[Lines]:
 
 
 def own_objects() -> int:
-    """Count the living objects of the product's own classes."""
+    """Count the living objects of the product's own classes.
+
+    A class of another library may compute its ``__module__``: it is then no text when asked of the class.
+    """
     gc.collect()
-    return sum(type(each).__module__.startswith(("agent.", "hal.")) for each in gc.get_objects())
+    modules: Iterator[object] = (type(each).__module__ for each in gc.get_objects())
+    return sum(isinstance(module, str) and module.startswith(("agent.", "hal.")) for module in modules)
 
 
 def own_tasks() -> int:
