@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -71,6 +72,7 @@ def _log_to_stderr(level: str) -> None:
 
 
 def _run(config: AgentConfig, record: Path | None, *, with_tokens: bool) -> int:
+    gc.disable()  # a start makes much that stays; `run_agent` lets the collector begin once it is made
     from agent.running import Outcome, run_agent  # noqa: PLC0415 - --check and --help need none of it
     from agent.store.errors import StoreError  # noqa: PLC0415
     from hal.api import HalError  # noqa: PLC0415

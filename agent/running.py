@@ -83,6 +83,7 @@ async def _run_agent(config: AgentConfig, recorder: "LineRecorder | None") -> Ou
     agent = Agent(config, hardware, clock, Surfaces(database), restart_soon)
     await agent.open()
     gc.freeze()  # what was built so far stays: the collector need not look at it again
+    gc.enable()
     notifier = Notifier()
     notifier.ready()
     helpers = (

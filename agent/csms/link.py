@@ -167,7 +167,7 @@ class CsmsLink:
         self._begin(adapter, wire)
         reason = ""
         try:
-            await together(self._receive(wire, answerer), self._register(adapter), self._until_dead())
+            await together(self._receive(wire, answerer), self._register(adapter, wire.schemas), self._until_dead())
         except LinkLostError as lost:
             reason = str(lost)
         finally:
@@ -195,7 +195,8 @@ class CsmsLink:
         self.offline.set()
         self.on_offline()
 
-    async def _register(self, adapter: Adapter) -> None:
+    async def _register(self, adapter: Adapter, schemas: Schemas) -> None:
+        schemas.prepare(BOOT_ACTION)  # while the hardware answers
         await self._ready()
         if self._registration is not None:
             await self._registration.run(known=self._accepted_by is adapter)

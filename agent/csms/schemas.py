@@ -38,6 +38,11 @@ class Schemas:
         self._validators: dict[str, Any] = {}  # Any: jsonschema_rs has no common public base class
         self._warned: set[str] = set()
 
+    def prepare(self, action: str) -> None:
+        """Build the validators of a CALL and its answer ahead of their use. Raises: RpcError as `check_request`."""
+        self._validator(action + self._request_suffix)
+        self._validator(action + _RESPONSE_SUFFIX)
+
     def check_request(self, action: str, payload: Payload) -> None:
         """Check a CALL's payload. Raises: RpcError (NOT_IMPLEMENTED if the version has no such action)."""
         name = action + self._request_suffix

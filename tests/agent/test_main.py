@@ -33,13 +33,15 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def running(directory: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], socket.socket]]:
+def running(
+    directory: Path, *more: str, command: tuple[str, ...] = COMMAND
+) -> Iterator[tuple[subprocess.Popen[str], socket.socket]]:
     """Run the agent over devices that are not there, until it is ready; its notifications come in."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(directory / "notify"))
         systemd.settimeout(LIMIT_S)
         process = subprocess.Popen(
-            [*COMMAND, "--config", str(write(directory, *more)), "--bench"],
+            [*command, "--config", str(write(directory, *more)), "--bench"],
             env={"NOTIFY_SOCKET": str(directory / "notify"), "PATH": ""},
             stderr=subprocess.PIPE,
             text=True,
@@ -174,6 +176,13 @@ def test_a_signal_ends_an_agent_without_devices_and_back_end_with_0(tmp_path: Pa
         assert time.monotonic() - began_s < STOPPED_WITHIN_S
         assert "Traceback" not in said
         assert systemd.recv(64) == b"STOPPING=1"
+
+
+def test_the_collector_stands_still_for_a_start_only(tmp_path: Path) -> None:
+    told = "import gc, sys; from agent.main import main; code = main(); sys.exit(code or 10 + gc.isenabled())"
+    with running(tmp_path, command=(sys.executable, "-c", told)) as (process, _):
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(STOPPED_WITHIN_S) == 11
 
 
 async def test_sigterm_ends_a_running_session_in_order_with_0_within_15_seconds(tmp_path: Path) -> None:

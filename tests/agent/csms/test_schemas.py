@@ -102,3 +102,15 @@ def test_an_unknown_property_is_let_pass_in_an_answer_received_and_never_in_one_
         V16.check_answer("StopTransaction", {"vendor": 1})
     with pytest.raises(RpcError):
         V16.check_received_answer("StartTransaction", {"vendor": 1})
+
+
+def test_what_is_prepared_is_not_built_again_and_what_is_unknown_is_refused() -> None:
+    schemas = Schemas(RULES["ocpp1.6"])
+    schemas.prepare("Reset")
+    built = dict(schemas._validators)
+    schemas.check_request("Reset", {"type": "Hard"})
+    schemas.check_answer("Reset", {"status": "Accepted"})
+    assert schemas._validators == built
+    with pytest.raises(RpcError) as caught:
+        schemas.prepare("NoSuchAction")
+    assert caught.value.code is RpcErrorCode.NOT_IMPLEMENTED
