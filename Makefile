@@ -12,7 +12,7 @@ HIL += -n 4 --dist loadgroup --junitxml build/hil/junit.xml
 HIL_REPORT := python -m hil.report build/hil/results build/hil/report.html
 NOT_BUILT := deb image boot-test boot-test-long
 
-.PHONY: help venv check format test test-slow test-independent browser test-browser labgrid-venv test-labgrid demo bench hil hil-quick pics schema diagram lock clean $(NOT_BUILT)
+.PHONY: help venv check format test test-again test-slow test-independent browser test-browser labgrid-venv test-labgrid demo bench hil hil-quick pics schema diagram lock clean $(NOT_BUILT)
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -30,6 +30,9 @@ format: $(READY) ## format all code
 
 test: $(READY) ## unit and story tests
 	$(BIN)/pytest -n 4 --dist worksteal -m "not slow and not browser"
+
+test-again: $(READY) ## what failed in the last `make test`, once more, one after the other: fails too, or is unsteady
+	$(BIN)/pytest -m "not slow and not browser" --last-failed --last-failed-no-failures none
 
 browser: ## a browser for `make test-browser`: Debian's chromium, installed if there is none (as root)
 	@for name in chromium chromium-browser google-chrome; do command -v $$name && exit 0; done; [ "$$(id -u)" = 0 ] || { echo "make browser: a browser is needed; install chromium, or call me as root" >&2; exit 1; }; apt-get update && apt-get install -y --no-install-recommends chromium

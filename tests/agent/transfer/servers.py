@@ -114,6 +114,8 @@ class SftpHouse:
     host_key: asyncssh.SSHKey
     opened: list[str]
     cut_after: list[int]
+    files: list[Foreign] = field(default_factory=list)
+    """asyncssh closes those of a connection only if its end is seen before the server's own."""
 
     def known_hosts(self, file: Path) -> Path:
         file.write_text(f"[127.0.0.1]:{self.port} {self.host_key.export_public_key().decode()}")
@@ -141,6 +143,8 @@ def sftp_server(folder: Path, *, port: int = 0) -> Iterator[SftpHouse]:
         await over.wait()
         server.close()
         await server.wait_closed()
+        for file in house.files:
+            file.close()
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()
@@ -173,7 +177,9 @@ class _Files(asyncssh.SFTPServer):
 
     def open(self, path: bytes, pflags: int, attrs: Foreign) -> Foreign:
         self._house.opened.append(path.decode())
-        return super().open(path, pflags, attrs)
+        file = super().open(path, pflags, attrs)
+        self._house.files.append(file)
+        return file
 
     def read(self, file_obj: Foreign, offset: int, size: int) -> Foreign:
         self._count(size)
