@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.agent.csms.v16.rig import Rig
+from tests.conformance.rows import secured_rig
 from tests.fakes.real_station import RealStation, real_station
 from tests.independent_csms.strict_csms import StrictCsms, strict_csms
 
@@ -129,7 +129,7 @@ async def test_whole_sessions_break_no_rule(tmp_path: Path) -> None:
 
 async def test_every_request_is_answered_by_the_book(tmp_path: Path) -> None:
     """OCPP 1.6, 5; security white paper, 4 and 5: built ones by their result, others by NotSupported."""
-    built = Rig().adapter.handlers
+    built = secured_rig().adapter.handlers
     assert {action for action, _ in QUESTIONS} >= set(built) - {"Reset", "RemoteStartTransaction"}
     async with at_strict_csms(tmp_path) as (s, csms):
         for action, payload in QUESTIONS:
