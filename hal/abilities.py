@@ -74,3 +74,17 @@ class InputOutputCard(Protocol):
 
     async def run(self, emit: Callable[[CardEvent], None]) -> None:
         """Poll the card for ever; returns only on cancellation."""
+
+
+class ControllerFirmware(Protocol):
+    """The board's own controller while its boot loader runs and no driver has its line."""
+
+    async def identify(self) -> str:
+        """Reset the controller into its boot loader and name it. Raises: HalError."""
+
+    async def install(self, image: bytes, progress: Callable[[float], None]) -> None:
+        """Write an image, read it back and start it; `progress` is told the share done, 0 to 1.
+
+        Whatever interrupts it, the controller never starts a part of an image. Raises: HalError; ValueError if the
+        image does not fit.
+        """

@@ -19,6 +19,8 @@ _READ_SIZE = 4096
 _MAX_UNREAD_BYTES = 65_536
 _MAX_UNSENT_BYTES = 4096
 _CFLAG, _CC = 2, 6
+DTR_PULSE_S = 0.25
+"""What avrdude gives the capacitor between DTR and the reset of an Arduino."""
 
 
 class SerialPort:
@@ -69,6 +71,20 @@ class SerialPort:
         data = await self._received.get()
         self._resume_reading()
         return data
+
+    async def pulse_dtr(self, pulse_s: float = DTR_PULSE_S) -> None:
+        """Drop DTR and raise it again, which resets boards that wire it to their reset line.
+
+        Raises: PortError if the line is not open or has no DTR.
+        """
+        if self._device is None:
+            raise PortError(f"{self._path}: closed")
+        try:
+            self._device.dtr = False
+            await asyncio.sleep(pulse_s)
+            self._device.dtr = True
+        except (OSError, serial.SerialException) as error:
+            raise PortError(f"{self._path}: has no DTR line: {error}") from error
 
     def discard_input(self) -> None:
         """Drop bytes that arrived, read or still in the kernel."""

@@ -59,6 +59,18 @@ async def test_bytes_pass_both_ways_through_a_pty_symlink(line: PtyLine) -> None
     port.close()
 
 
+async def test_a_line_without_dtr_says_so_and_stays(line: PtyLine) -> None:
+    port = SerialPort(str(line.link), 115_200)
+    with pytest.raises(PortError, match="closed"):
+        await port.pulse_dtr(0)
+    await port.open()
+    with pytest.raises(PortError, match="has no DTR line"):
+        await port.pulse_dtr(0)
+    port.write(b"x")
+    assert os.read(line.fd, 10) == b"x"
+    port.close()
+
+
 @pytest.mark.parametrize("parity", ["N", "E", "O"])
 async def test_every_parity_opens_on_a_pty(line: PtyLine, parity: str) -> None:
     port = SerialPort(str(line.link), 9600, parity=parity, stopbits=1)
