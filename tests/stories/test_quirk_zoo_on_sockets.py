@@ -30,6 +30,7 @@ frame_log = false
 """
 BELOW = tuple(name for name, quirk in QUIRKS.items() if quirk.sockets_only)
 FLOODS = ("floods_questions", "floods_garbage", "sends_huge_frames", "closes_with_each_code", "sends_large_answers")
+NOT_YET = "not registered yet"
 
 
 def resident_kib(stage: RealStage) -> int:
@@ -55,13 +56,16 @@ async def cut(s: Story) -> None:
 async def answers(s: Story) -> None:
     """The station is there again, and answers."""
 
-    async def connected() -> bool:
+    async def answered() -> bool:
         stations = await s.stage.csms("stations")
-        return any(station["connected"] for station in stations.values())
+        if not any(station["connected"] for station in stations.values()):
+            return False
+        reply = await s.send(s.dialect.get_variable("OCPPCommCtrlr.HeartbeatInterval"))
+        refusal = reply.get("call_error", {})
+        assert refusal.get("description", NOT_YET) == NOT_YET, reply
+        return not refusal
 
-    await s.until(connected, "connected again", within_s=40)
-    reply = await s.send(s.dialect.get_variable("OCPPCommCtrlr.HeartbeatInterval"))
-    assert "call_error" not in reply
+    await s.until(answered, "connected, registered and answering again", within_s=40)
 
 
 async def tell(directory: Path, version: str) -> None:
