@@ -6,40 +6,21 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agent.config import ConfigError, describe_error, load_config
+from agent.service.state_directory import DATABASE_NAME, WrongUsageError, state_directory
 from agent.store.errors import StoreError
 from agent.store.security_log import FOLDER_NAME
 from agent.store.security_log_check import Verdict, lines_between, verify_beside_agent
 from agent.store.security_log_lines import Link, link_of
 
-DATABASE_NAME = "station.sqlite"
 DONE, FAILED = 0, 1
-
-
-class WrongUsageError(Exception):
-    """One sentence: what is wrong and what to do."""
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry out one verb and return the exit code. Raises: WrongUsageError."""
-    state_dir = _state_dir(arguments)
+    state_dir = state_directory(arguments)
     if arguments.verb == "verify":
         return _verify(state_dir, arguments.head, as_json=arguments.json)
     return _show(state_dir, _time(arguments.oldest), _time(arguments.latest), as_json=arguments.json)
-
-
-def _state_dir(arguments: argparse.Namespace) -> Path:
-    state_dir = arguments.state_dir
-    if state_dir is None:
-        try:
-            state_dir = load_config(arguments.config, bench=True).station.state_dir
-        except ConfigError as error:
-            raise WrongUsageError(describe_error(error)) from None
-    if not (state_dir / DATABASE_NAME).is_file():
-        raise WrongUsageError(
-            f"{state_dir} holds no {DATABASE_NAME}: give the station's state directory with --state-dir, or --config"
-        )
-    return Path(state_dir)
 
 
 def _verify(state_dir: Path, head: str | None, *, as_json: bool) -> int:

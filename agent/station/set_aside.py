@@ -47,7 +47,7 @@ class SetAside:
         return sum(released.queued.values())
 
     async def facts(self) -> list[ParkedFact]:
-        """Return what waits, oldest first; `agent.store.parked.export_json` writes it. Raises: StoreError."""
+        """Return what waits, oldest first. Raises: StoreError."""
         with suppress(StoreError):
             await self._writer.flush()
         return await self._database.run(parked.parked_facts)

@@ -3,7 +3,6 @@
 They stand in the journal as dead letters whose reason names the owner, so that older firmware keeps them as well.
 """
 
-import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -44,6 +43,11 @@ def reason_for(owner: str) -> str:
     return _REASON + owner
 
 
+def owner_in(reason: str | None) -> str | None:
+    """The owner for whom a dead letter waits; None if it was set aside for another reason."""
+    return reason.removeprefix(_REASON) if reason is not None and reason.startswith(_REASON) else None
+
+
 def owners(connection: sqlite3.Connection) -> set[str]:
     """Everybody for whom something is parked."""
     return {row[0] for row in connection.execute("SELECT DISTINCT owner FROM parked")}
@@ -68,16 +72,3 @@ def parked_facts(connection: sqlite3.Connection) -> list[ParkedFact]:
     """Everything that is parked, oldest first."""
     found = connection.execute("SELECT row_id, transaction_id, owner, parked_at, fact FROM parked ORDER BY row_id")
     return [ParkedFact(row[0], row[1], row[2], datetime.fromtimestamp(row[3], UTC), row[4]) for row in found]
-
-
-def export_json(facts: Sequence[ParkedFact]) -> str:
-    """Write parked facts for people: one entry for each transaction, with its owner and its facts in order."""
-    transactions_: dict[str, dict[str, object]] = {}
-    for fact in facts:
-        entry = transactions_.setdefault(
-            fact.transaction_id,
-            {"transaction_id": fact.transaction_id, "owner": fact.owner, "facts": []},
-        )
-        told = {"row_id": fact.row_id, "parked_at": fact.parked_at.isoformat(), "fact": json.loads(fact.fact_json)}
-        entry["facts"] = [*entry["facts"], told] if isinstance(entry["facts"], list) else [told]
-    return json.dumps(list(transactions_.values()), indent=2)

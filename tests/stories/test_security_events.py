@@ -7,7 +7,7 @@ from typing import Any
 
 from agent.domain.security_event import SecurityEventType
 from agent.domain.security_event_filter import MAX_DIFFERENT, WINDOW_S
-from agent.service.log_commands import DATABASE_NAME
+from agent.service.state_directory import DATABASE_NAME
 from agent.store.security_log import FOLDER_NAME
 from agent.store.security_log_check import lines_between, verify_beside_agent
 from tests.stories.sessions import CARD, OTHER_CARD, begin_session, leave

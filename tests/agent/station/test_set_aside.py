@@ -1,7 +1,6 @@
 """Facts of another back-end: kept, shown, and queued again at their place when the station is back there."""
 
 import asyncio
-import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ from agent.domain.facts import Fact, JournalRow
 from agent.station.journal import Journal
 from agent.store.database import Operation
 from agent.store.executors import WriterThread
-from agent.store.parked import export_json
 from tests.agent.csms.link_house import ended, started, updated
 from tests.agent.station.journal_rig import JournalRig
 
@@ -85,16 +83,12 @@ async def test_a_row_that_is_settled_meanwhile_does_not_come_again(rig: JournalR
     assert await facts(rig.journal) == [updated(1, "t1"), updated(1, "t2")]
 
 
-async def test_what_is_set_aside_is_shown_and_exported(rig: JournalRig) -> None:
+async def test_what_is_set_aside_is_shown(rig: JournalRig) -> None:
     await begin_at(rig, A, "t1", 7)
     rig.record([updated(1, "t1"), ended(2, "t1")])
     await set_all_aside(rig.journal, A)
     parked = await rig.journal.set_aside.facts()
     assert [(each.transaction_id, each.owner) for each in parked] == [("t1", A), ("t1", A)]
-    (exported,) = json.loads(export_json(parked))
-    assert (exported["transaction_id"], exported["owner"]) == ("t1", A)
-    assert len(exported["facts"]) == 2
-    assert "row_id" in exported["facts"][0]
     letters = await rig.journal.dead_letters()
     assert {letter.reason for letter in letters} == {f"belongs to {A}"}
 
