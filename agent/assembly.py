@@ -31,7 +31,7 @@ from agent.domain.transaction import TransactionState
 from agent.domain.variable import VariableKey
 from agent.domain.vocabulary import IdToken, IdTokenType, StoppedReason, TriggerReason
 from agent.file_assembly import FRAME_LOG_NAME, FilesOutside, build_file_jobs
-from agent.guarding import guard_settings, wiring_of
+from agent.guarding import grid_contacts, guard_settings, wiring_of
 from agent.hardware import EvseHardware, Hardware, ReaderHardware
 from agent.presets import build_device_model, limit_sources, sharing_of
 from agent.station.authorizer import Authorizer
@@ -305,6 +305,10 @@ class Agent:
                     self.client.run(),
                     self.security_watch.run(),
                     *(runner.run() for runner in self._hardware.runners),
+                    *(
+                        each.run()
+                        for each in grid_contacts(self._config, self._hardware.grid_contact, self.station.limits)
+                    ),
                     *(self._read_cards(reader) for reader in self._hardware.readers),
                 ]
                 self._tasks = [group.create_task(runner) for runner in runners]

@@ -1,12 +1,15 @@
 """What the keys of input/output cards demand of each other, and of the boards and lines around them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import NoReturn
 
 from agent.config_errors import KeyPath, key_text
-from agent.config_tables import EvseConfig, IoConfig
+from agent.config_limits import GridContactConfig
+from agent.config_tables import AgentConfig, EvseConfig, IoConfig
 
 Refuse = Callable[[KeyPath, str], NoReturn]
+_Card = tuple[KeyPath, IoConfig | GridContactConfig, Mapping[str, int], Mapping[str, int]]
+"""Where it is written, the card, and the numbers of its coils and inputs by key."""
 
 _MOST_AT_ONCE = 125
 """Inputs are read in one request, or coils where there is no input."""
@@ -14,15 +17,11 @@ _VENTILATED_BOARDS = frozenset({"safety"})
 """Boards that charge in state D if they are told to; the others refuse it, or do not tell it from C."""
 
 
-def check_cards(evses: Sequence[EvseConfig], taken: Mapping[object, KeyPath], refuse: Refuse) -> None:
+def check_cards(config: AgentConfig, taken: Mapping[object, KeyPath], refuse: Refuse) -> None:
     """Refuse the first card that cannot be what is written; `taken` are the lines of all other devices."""
     lines: dict[object, tuple[object, KeyPath]] = {}
     used: dict[tuple[object, ...], KeyPath] = {}
-    for index, evse in enumerate(evses):
-        card, path = evse.io, ("evse", index, "io")
-        if card is None:
-            continue
-        _check_card(evse, card, path, refuse)
+    for path, card, coils, inputs in _cards(config, refuse):
         line = card.port or (card.host, card.tcp_port)
         if line in taken:
             refuse((*path, "port"), f"a port of its own; {key_text(taken[line])} uses it already")
@@ -30,16 +29,31 @@ def check_cards(evses: Sequence[EvseConfig], taken: Mapping[object, KeyPath], re
         first_setting, first = lines.setdefault(line, (setting, path))
         if card.port is not None and first_setting != setting:
             refuse(path, f"the baudrate, parity and stopbits of {key_text(first)}, which is on the same line")
-        for kind, numbers in (("coil", card.coils), ("input", card.inputs)):
+        for kind, numbers in (("coil", coils), ("input", inputs)):
             for key, number in numbers.items():
                 owner = used.setdefault((line, card.unit, kind, number), (*path, key))
                 if owner != (*path, key):
                     refuse((*path, key), f"a {kind} of its own; {key_text(owner)} has number {number} already")
 
 
-def _check_card(evse: EvseConfig, card: IoConfig, path: KeyPath, refuse: Refuse) -> None:
+def _cards(config: AgentConfig, refuse: Refuse) -> Iterator[_Card]:
+    for index, evse in enumerate(config.evse):
+        if evse.io is not None:
+            _check_line(evse.io, ("evse", index, "io"), refuse)
+            _check_card(evse, evse.io, ("evse", index, "io"), refuse)
+            yield ("evse", index, "io"), evse.io, evse.io.coils, evse.io.inputs
+    if config.limits.grid_operator is not None:
+        path, contact = ("limits", "grid_operator", "contact"), config.limits.grid_operator.contact
+        _check_line(contact, path, refuse)
+        yield path, contact, {}, {"input": contact.input}
+
+
+def _check_line(card: IoConfig | GridContactConfig, path: KeyPath, refuse: Refuse) -> None:
     if (card.port is None) == (card.host is None):
         refuse((*path, "port"), "either port (serial) or host (TCP)")
+
+
+def _check_card(evse: EvseConfig, card: IoConfig, path: KeyPath, refuse: Refuse) -> None:
     if not card.coils and not card.inputs:
         refuse(path, "at least one coil or input")
     read = card.inputs or card.coils

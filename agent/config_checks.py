@@ -194,7 +194,7 @@ def _check_ports(config: AgentConfig, refuse: _Refuse) -> None:
 
 def _check_cards(config: AgentConfig, refuse: _Refuse) -> None:
     taken: dict[object, KeyPath] = {port: path for path, port in _exclusive_ports(config)}
-    check_cards(config.evse, taken | {bus: path for path, bus, _, _ in _modbus_units(config)}, refuse)
+    check_cards(config, taken | {bus: path for path, bus, _, _ in _modbus_units(config)}, refuse)
 
 
 def _modbus_units(config: AgentConfig) -> Iterator[tuple[KeyPath, object, object, tuple[int, int]]]:

@@ -1,6 +1,6 @@
-"""The tables that guard: what a meter must not show, how heat derates, how often to switch, who limits the station."""
+"""The tables that guard: what a meter must not show, how heat derates, how often to switch."""
 
-from agent.config_schema import Listing, Number, setting, settings, table
+from agent.config_schema import Listing, Number, setting, settings
 
 _HOUR_S = 3600
 
@@ -51,23 +51,3 @@ class ContactorConfig:
 
     min_off_s: float = setting(Number(0, _HOUR_S, "s"), "from opening to the next permission, s", default=2.0)
     min_on_s: float = setting(Number(0, _HOUR_S, "s"), "from closing to a voluntary pause, s", default=5.0)
-
-
-@settings
-class LimitSourceConfig:
-    """A source of limits for the whole station, beside charging profiles."""
-
-    heartbeat_timeout_s: float = setting(
-        Number(0, 86_400, "s"), "silent for so long: the fail-safe holds, s; 0 = what it said holds", default=60.0
-    )
-    fail_safe_current_a: float = setting(
-        Number(0, 2000, "A"), "holds until it has spoken, and when it is silent, per phase, A", default=6.0
-    )
-
-
-@settings
-class LimitsConfig:
-    """Who limits the station beside charging profiles; a source without a table does not exist."""
-
-    grid_operator: LimitSourceConfig | None = table(LimitSourceConfig, "the grid operator", default=None)
-    external: LimitSourceConfig | None = table(LimitSourceConfig, "an energy manager", default=None)

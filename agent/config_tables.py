@@ -9,7 +9,8 @@ from urllib.parse import quote
 from agent.config_csms import ConnectionProfileConfig as ConnectionProfileConfig  # noqa: PLC0414 - one of the tables
 from agent.config_errors import Origin
 from agent.config_files import ConfigTree
-from agent.config_guard import ContactorConfig, LimitsConfig, SupervisionConfig, TemperatureConfig
+from agent.config_guard import ContactorConfig, SupervisionConfig, TemperatureConfig
+from agent.config_limits import LimitsConfig
 from agent.config_schema import (
     Choice,
     FilePath,
@@ -51,9 +52,7 @@ class StationConfig:
         Choice("equal", "first_come", "configured"), "how the rest above every minimum is divided", default="equal"
     )
     phases: int = setting(Choice(1, 3), "phases of the supply", default=3)
-    time_zone: str = setting(
-        Text(64, "an IANA time zone"), "zone for people; nothing shown depends on it yet", default="UTC"
-    )
+    time_zone: str = setting(Text(64, "an IANA time zone"), "zone for people; not shown anywhere yet", default="UTC")
     clock_source: str = setting(Choice("ranked", "csms", "system"), "who sets the agent's clock", default="ranked")
     clock_step_s: float = setting(Number(0, 3600, "s"), "smaller differences do not set the clock, s", default=2.0)
 

@@ -1,4 +1,4 @@
-"""What is configured of each EVSE's supervision and wiring."""
+"""What is configured of each EVSE's supervision and wiring, and of the grid operator's contact."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,10 @@ from agent.domain.contactor_care import ContactorTimes
 from agent.domain.meter_supervision import SupervisionLimits
 from agent.domain.temperature_derating import DeratingSteps
 from agent.station.charging_profiles import Wiring
+from agent.station.grid_contact import ContactTerms, GridContact
 from agent.station.guard import GuardSettings
+from agent.station.limit_planner import LimitPlanner
+from hal.abilities import Contact
 
 
 def wiring_of(config: AgentConfig, board_limits_a: Mapping[int, float]) -> dict[int, Wiring]:
@@ -17,6 +20,15 @@ def wiring_of(config: AgentConfig, board_limits_a: Mapping[int, float]) -> dict[
         for evse in config.evse
         if evse.id in board_limits_a
     }
+
+
+def grid_contacts(config: AgentConfig, contact: Contact | None, limits: LimitPlanner) -> tuple[GridContact, ...]:
+    """Return what feeds the grid operator's limit; nothing where there is no such contact."""
+    if contact is None or config.limits.grid_operator is None:
+        return ()
+    seen = config.limits.grid_operator.contact
+    terms = ContactTerms(seen.limit_current_a, seen.limits_when == "closed")
+    return (GridContact(contact, terms, limits.tell),)
 
 
 def guard_settings(evse: EvseConfig) -> GuardSettings:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.config import AgentConfig, ConfigError, EvseConfig, MeterConfig, ReaderConfig
 from agent.config_errors import KeyPath, key_text
+from agent.config_limits import GridContactConfig
 from agent.config_tables import BoardConfig, IoConfig
 from agent.domain.pilot_commands import SequenceValues
 from agent.station.board_with_card import BoardWithCard
 from agent.station.sequenced_board import SequencedBoard
-from hal.abilities import ConnectorLock, InputOutputCard, Phases
+from hal.abilities import ConnectorLock, Contact, InputOutputCard, Phases
 from hal.api import BoardCapabilities, EnergyMeter, HardwareFault, HostLossAction, PilotController
 from hal.board import (
     BoardDevices,
@@ -78,6 +79,7 @@ class Hardware:
     evses: dict[int, EvseHardware]
     readers: tuple[ReaderHardware, ...]
     runners: tuple[Runner, ...]
+    grid_contact: Contact | None = None
 
 
 def build_hardware(
@@ -101,7 +103,8 @@ def build_hardware(
         evses[evse.id] = EvseHardware(board, meter, _indicator(evse, open_line), signed_meter, lock, card)
     all_ids = tuple(evses)
     readers = tuple(_reader(reader, all_ids, open_line) for reader in config.reader)
-    return Hardware(evses, readers, (*buses.buses, *cards.buses))
+    grid_contact = _grid_contact(config, cards, open_line)
+    return Hardware(evses, readers, (*buses.buses, *cards.buses), grid_contact)
 
 
 def check_host_loss(config: AgentConfig, index: int, capabilities: BoardCapabilities) -> None:
@@ -151,10 +154,22 @@ def _beside(evse: EvseConfig, board: PilotController, card: "ModbusIo | None") -
     )
 
 
+def _grid_contact(config: AgentConfig, cards: Cards, open_line: OpenLine) -> Contact | None:
+    if config.limits.grid_operator is None:
+        return None
+    contact = config.limits.grid_operator.contact
+    line = _card_line(contact)
+    return cards.contact(line, contact.unit, contact.input, lambda: open_line(line))
+
+
+def _card_line(card: IoConfig | GridContactConfig) -> SerialLine | TcpLine:
+    if card.port is None:
+        return TcpLine(card.host or "", card.tcp_port)
+    return SerialLine(card.port, card.baudrate, card.parity, card.stopbits)
+
+
 def _card(io: IoConfig, cards: Cards, open_line: OpenLine) -> "ModbusIo":
-    line: SerialLine | TcpLine = TcpLine(io.host or "", io.tcp_port)
-    if io.port is not None:
-        line = SerialLine(io.port, io.baudrate, io.parity, io.stopbits)
+    line = _card_line(io)
     settings = card_settings(
         unit=io.unit,
         emergency_stop_normally_closed=io.emergency_stop_normally_closed,

@@ -3,7 +3,7 @@
 import math
 
 from agent.config import AgentConfig, AuthorizationConfig, ConfigError, CsmsConfig
-from agent.config_guard import LimitsConfig
+from agent.config_limits import LimitsConfig
 from agent.domain.charging_limit import Sharing, SharingPolicy
 from agent.domain.device_model import DeviceModel, SetStatus, VariableKey, parse_variable_name
 from agent.domain.limit_sources import LimitSource, LimitSources, SourceTerms

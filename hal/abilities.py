@@ -76,6 +76,13 @@ class InputOutputCard(Protocol):
         """Poll the card for ever; returns only on cancellation."""
 
 
+class Contact(Protocol):
+    """A contact that belongs to no EVSE, for instance the grid operator's."""
+
+    async def run(self, hear: Callable[[bool], None]) -> None:
+        """Tell at every look whether it is closed, for ever; nothing is told while it cannot be read."""
+
+
 class ControllerFirmware(Protocol):
     """The board's own controller while its boot loader runs and no driver has its line."""
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from hal.abilities import Phases, PhaseSwitch, PilotInterrupt
+from hal.abilities import Contact, Phases, PhaseSwitch, PilotInterrupt
 from hal.api import EnergyMeter, HardwareFault, PilotController
 from hal.panel import Indicator, RfidReader
 from hal.serial_server import SerialServer
@@ -274,8 +274,18 @@ class Cards:
         poll_interval_s: float,
     ) -> "ModbusIo":
         """Build the driver of one EVSE's share of a card."""
-        from hal.drivers.modbus_bus import ModbusBus  # noqa: PLC0415 - only what is configured is imported
-        from hal.drivers.modbus_io import ModbusIo  # noqa: PLC0415
+        from hal.drivers.modbus_io import ModbusIo  # noqa: PLC0415 - only what is configured is imported
+
+        return ModbusIo(self._bus(line, open_port), settings, poll_interval_s=poll_interval_s)
+
+    def contact(self, line: SerialLine | TcpLine, unit: int, number: int, open_port: Callable[[], Port]) -> Contact:
+        """Build the driver of one contact at a card, which may be an EVSE's as well."""
+        from hal.drivers.modbus_contact import ModbusContact  # noqa: PLC0415 - as above
+
+        return ModbusContact(self._bus(line, open_port), unit, number)
+
+    def _bus(self, line: SerialLine | TcpLine, open_port: Callable[[], Port]) -> "ModbusBus":
+        from hal.drivers.modbus_bus import ModbusBus  # noqa: PLC0415 - as above
 
         key = line.path if isinstance(line, SerialLine) else line
         if key not in self._buses:
@@ -284,7 +294,7 @@ class Cards:
             self._buses[key] = ModbusBus(
                 open_port(), framing, timeout_s=CARD_TIMEOUT_S, retries=0, baudrate=baudrate, name=str(key)
             )
-        return ModbusIo(self._buses[key], settings, poll_interval_s=poll_interval_s)
+        return self._buses[key]
 
 
 def card_settings(**numbers: Any) -> "CardSettings":

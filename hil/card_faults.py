@@ -32,6 +32,10 @@ def _breaker_tripped(card: IoCardSimulator, on: bool) -> None:  # noqa: FBT001
     (card.trip_breaker if on else card.reset_breaker)()
 
 
+def _grid_limit(card: IoCardSimulator, on: bool) -> None:  # noqa: FBT001
+    card.close_grid_contact(closed=on)
+
+
 CARD_KINDS: Final[Mapping[str, Callable[[IoCardSimulator, bool], None]]] = MappingProxyType(
     {
         "lock_blocked": _lock_blocked,
@@ -40,9 +44,10 @@ CARD_KINDS: Final[Mapping[str, Callable[[IoCardSimulator, bool], None]]] = Mappi
         "fan_fails": _fan_fails,
         "card_silent": _card_silent,
         "breaker_tripped": _breaker_tripped,
+        "grid_limit": _grid_limit,
     }
 )
 """Kinds that an EVSE with a card has, whatever its board has."""
-CARD_ALONE: Final = frozenset({"lock_released", "fan_fails", "card_silent", "breaker_tripped"})
+CARD_ALONE: Final = frozenset({"lock_released", "fan_fails", "card_silent", "breaker_tripped", "grid_limit"})
 """Kinds that no board has."""
 NO_CARD: Final = "this EVSE has no input/output card; serve the bench with --io"

@@ -1,9 +1,9 @@
 """A Modbus card of eight relays and eight inputs at one EVSE, and what is wired to it.
 
 Relays: the connector lock's motor one way and the other, a ventilation fan, a shunt trip. Inputs: the lock's end
-switch, the chain of emergency stop and door contact, the fan's flow switch. The chain is also wired into the
-contactor's coil, so that pressing the stop opens it without any software; the shunt trip takes the EVSE's supply away
-until somebody resets the breaker.
+switch, the chain of emergency stop and door contact, the fan's flow switch, the grid operator's contact. The chain is
+also wired into the contactor's coil, so that pressing the stop opens it without any software; the shunt trip takes the
+EVSE's supply away until somebody resets the breaker.
 Source: Modbus application protocol V1.1b3, 6.1, 6.2, 6.5, 7; facts: bench_scenarios LK-01, ES-01, CP-14, RL-01.
 """
 
@@ -18,7 +18,7 @@ from hil.world import Emit, EvseWorld
 
 CHANNELS: Final = 8
 COILS: Final[Mapping[str, int]] = MappingProxyType({"lock": 0, "unlock": 1, "fan": 2, "shunt_trip": 3})
-INPUTS: Final[Mapping[str, int]] = MappingProxyType({"locked": 0, "emergency_stop": 1, "fan": 2})
+INPUTS: Final[Mapping[str, int]] = MappingProxyType({"locked": 0, "emergency_stop": 1, "fan": 2, "grid_limit": 3})
 TRAVEL_S: Final = 0.4
 """The motor's way from one end to the other."""
 FAN_STARTS_S: Final = 0.5
@@ -37,6 +37,8 @@ class IoCardSimulator:
         self.lock_blocked = False
         self.fan_fails = False
         self.stop_pressed = False
+        self.grid_limits = False
+        """The grid operator's contact is closed."""
         self.breaker_tripped = False
         self.locked = False
         self.fan_runs = False
@@ -68,6 +70,11 @@ class IoCardSimulator:
         self._emit("emergency_stop", {"pressed": pressed})
         self._world.change(coil_supplied=not pressed)
 
+    def close_grid_contact(self, *, closed: bool) -> None:
+        """Do what the grid operator's box does to limit the station, or to let it go."""
+        self.grid_limits = closed
+        self._emit("grid_contact", {"closed": closed})
+
     def trip_breaker(self) -> None:
         """Take the EVSE's supply away, as the shunt trip does."""
         if not self.breaker_tripped:
@@ -94,6 +101,7 @@ class IoCardSimulator:
             "lock_tries": self.tries,
             "fan_runs": self.fan_runs,
             "stop_pressed": self.stop_pressed,
+            "grid_limits": self.grid_limits,
             "breaker_tripped": self.breaker_tripped,
             "coils": [number for number, on in enumerate(self.coils) if on],
         }
@@ -131,6 +139,7 @@ class IoCardSimulator:
         inputs[INPUTS["locked"]] = self.locked
         inputs[INPUTS["emergency_stop"]] = not self.stop_pressed
         inputs[INPUTS["fan"]] = self.fan_runs
+        inputs[INPUTS["grid_limit"]] = self.grid_limits
         return inputs
 
     def _switch(self, coil: int, *, on: bool) -> None:

@@ -56,6 +56,45 @@ def test_two_evses_share_a_card_but_no_coil_of_it(tmp_path: Path) -> None:
     assert "same line" in refusal(tmp_path, GOOD).expected
 
 
+CONTACT = """
+[limits.grid_operator.contact]
+port = "/dev/card"
+input = 7
+limit_current_a = 6
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "words"),
+    [
+        (('port = "/dev/card"\n', ""), "limits.grid_operator.contact.port", "either port"),
+        (("/dev/card", "/dev/ttyS1"), "limits.grid_operator.contact.port", "evse[2].meter uses it already"),
+        (
+            ("input = 7", "input = 1"),
+            "limits.grid_operator.contact.input",
+            "evse[1].io.emergency_stop_input has number 1",
+        ),
+        (("input = 7", "input = 7\nparity = 'E'"), "limits.grid_operator.contact", "same line"),
+        (("input = 7\n", ""), "limits.grid_operator.contact.input", "missing"),
+    ],
+)
+def test_the_grid_operators_contact_fits_the_cards_beside_it(
+    tmp_path: Path, change: tuple[str, str], key: str, words: str
+) -> None:
+    assert load(tmp_path, GOOD).limits.grid_operator is None
+    write(tmp_path / "conf.d/card.toml", CARD + CONTACT)
+    assert load(tmp_path).limits.grid_operator is not None
+    write(tmp_path / "conf.d/card.toml", CARD + CONTACT.replace(*change))
+    refused = refusal(tmp_path, GOOD)
+    assert refused.key == key
+    assert words in str(refused)
+
+
+def test_a_grid_operator_without_contact_is_refused(tmp_path: Path) -> None:
+    refused = refusal(tmp_path, GOOD + "[limits.grid_operator]\nfail_safe_current_a = 6\n")
+    assert refused.key == "limits.grid_operator.contact"
+
+
 @pytest.mark.parametrize(
     ("reader", "key", "words"),
     [

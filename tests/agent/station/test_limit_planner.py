@@ -54,19 +54,19 @@ def test_a_fail_safe_of_nothing_pauses_and_the_transaction_goes_on(tmp_path: Pat
     play(tmp_path, story, extra_toml=TOML.replace("_a = 6", "_a = 0"))
 
 
-def test_two_evses_together_stay_within_the_grid_operators_limit(tmp_path: Path) -> None:
+def test_two_evses_together_stay_within_an_outside_limit(tmp_path: Path) -> None:
     async def story(rig: VirtualStation) -> None:
         await charge(rig, 1)
         await charge(rig, 2)
         await until(lambda: drawn_a(rig, 1) > 8 and drawn_a(rig, 2) > 8, within_s=120)
-        assert station_of(rig).limits.tell(GRID, 14.0) is None
+        assert station_of(rig).limits.tell(EXTERNAL, 14.0) is None
         await asyncio.sleep(10)
         for _ in range(200):
             assert drawn_a(rig, 1) + drawn_a(rig, 2) <= 14.0
             await asyncio.sleep(0.1)
         assert min(drawn_a(rig, 1), drawn_a(rig, 2)) > 5.5
 
-    toml = TOML.replace("external", "grid_operator").replace("_a = 6", "_a = 32").replace("_s = 60", "_s = 0")
+    toml = TOML.replace("_a = 6", "_a = 32").replace("_s = 60", "_s = 0")
     play(tmp_path, story, extra_toml=toml, evses=2)
 
 
