@@ -15,6 +15,8 @@ _VOLTAGE_V = 230
 def build_device_model(config: AgentConfig) -> DeviceModel:
     """Build it. Raises: ConfigError for a preset that the model refuses."""
     model = DeviceModel(station_definitions(_describe(config)))
+    aligned = "AlignedDataCtrlr"
+    model.provide(VariableKey(aligned, "TxEndedInterval"), lambda: model.text(aligned, "Interval"))
     for section, values in (
         ("authorization", _of_authorization(config.authorization)),
         ("csms", _of_csms(config.csms)),

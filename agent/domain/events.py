@@ -115,6 +115,8 @@ class SampleDue:
 
     sample: Sample
     trigger: TriggerReason
+    keep: bool = False
+    """The end of the transaction tells it once more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from agent.station.commands import (
 from agent.station.evse import Evse
 from agent.station.file_jobs import FileJobs
 from agent.station.limit_planner import LimitPlanner
-from agent.station.sampling import TRIGGERED, SampleIntervals
+from agent.station.sampling import TRIGGERED, SampleIntervals, sample_intervals
 from agent.station.station_parts import StationParts
 from agent.station.supply import Supply
 from agent.station.surroundings import EvseDevices, EvseTiming
@@ -119,11 +119,7 @@ class ChargingStation:
     @property
     def sample_intervals(self) -> SampleIntervals:
         """How often samples are due."""
-        model = self.device_model
-        return SampleIntervals(
-            aligned_s=model.integer("AlignedDataCtrlr", "Interval"),
-            periodic_s=model.integer("SampledDataCtrlr", "TxUpdatedInterval"),
-        )
+        return sample_intervals(self.device_model)
 
     async def authorize(self, id_token: IdToken) -> Authorization:
         """Decide about a token."""

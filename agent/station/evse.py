@@ -331,7 +331,8 @@ class Evse:
             reading = self.session.recorder.last_reading or event.reading  # as the recorder believes it
             sample = Sample(wanted.context, reading, self._offer.commanded_a)
             if self.session.recorder.is_open:
-                self._perform(self.session.handle(ev.SampleDue(sample, wanted.trigger), now), now)
+                keep = wanted.context in self._surroundings.sample_intervals.kept
+                self._perform(self.session.handle(ev.SampleDue(sample, wanted.trigger, keep), now), now)
             elif wanted != PERIODIC:  # that was of a transaction which has ended meanwhile
                 self._surroundings.sample_outside(self.evse_id, sample)
 

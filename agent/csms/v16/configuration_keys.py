@@ -1,8 +1,7 @@
 """OCPP 1.6 configuration keys as views of the device model. A key that would have no effect does not exist.
 
-Left out for that reason although OCPP 1.6 section 9.1 requires them: ConnectorPhaseRotation, ResetRetries (a reset is
-never unsuccessful: what does not stop in time is stopped by the restart) and StopTxnAlignedData (a StopTransaction
-carries the sample of its end alone). Of the optional ones: BlinkRepeat, LightIntensity (no light has a brightness) and
+Left out for that reason although OCPP 1.6 section 9.1 requires them: ConnectorPhaseRotation and ResetRetries (a reset is
+never unsuccessful: what does not stop in time is stopped by the restart). Of the optional ones: BlinkRepeat, LightIntensity (no light has a brightness) and
 MaxEnergyOnInvalidId.
 """
 
@@ -46,6 +45,7 @@ VARIABLES: dict[str, VariableKey] = {
     "MinimumStatusDuration": VariableKey("OCPPCommCtrlr", "MinimumStatusDuration"),
     "StopTransactionOnEVSideDisconnect": VariableKey("TxCtrlr", "StopTxOnEVSideDisconnect"),
     "StopTransactionOnInvalidId": VariableKey("TxCtrlr", "StopTxOnInvalidId"),
+    "StopTxnAlignedData": VariableKey("AlignedDataCtrlr", "TxEndedMeasurands"),
     "StopTxnSampledData": VariableKey("SampledDataCtrlr", "TxEndedMeasurands"),
     "TransactionMessageAttempts": VariableKey("OCPPCommCtrlr", "MessageAttempts", "TransactionEvent"),
     "TransactionMessageRetryInterval": VariableKey("OCPPCommCtrlr", "MessageAttemptInterval", "TransactionEvent"),
@@ -56,7 +56,7 @@ VARIABLES: dict[str, VariableKey] = {
 _COMPANIONS = {"SupportedFeatureProfilesMaxLength": str(len(FEATURE_PROFILES.split(",")) + 1)}
 _LONGEST_LISTS = {
     f"{name}MaxLength": VARIABLES[name]
-    for name in ("MeterValuesAlignedData", "MeterValuesSampledData", "StopTxnSampledData")
+    for name in ("MeterValuesAlignedData", "MeterValuesSampledData", "StopTxnAlignedData", "StopTxnSampledData")
 }
 _BUILT = {
     "CertificateStoreMaxLength": str(MAX_ROOTS),

@@ -88,12 +88,13 @@ def metering(measurands: tuple[str, ...]) -> list[VariableDefinition]:
         members("SampledDataCtrlr", "TxUpdatedMeasurands", during, measurands),
         members("SampledDataCtrlr", "TxEndedMeasurands", begin_and_end, measurands),
         seconds("SampledDataCtrlr", "TxUpdatedInterval", 60, maximum=DAY_S),
-        # 0: an Ended event carries the samples of begin and end, none in between.
+        # 0: in 2.0.1 an Ended event carries the sample of the end alone; StopTransaction carries all of the interval.
         fixed(seconds("SampledDataCtrlr", "TxEndedInterval", 0)),
         members("AlignedDataCtrlr", "Measurands", during, measurands),
         seconds("AlignedDataCtrlr", "Interval", 900, maximum=DAY_S),
-        fixed(members("AlignedDataCtrlr", "TxEndedMeasurands", "", measurands)),
-        fixed(seconds("AlignedDataCtrlr", "TxEndedInterval", 0)),
+        members("AlignedDataCtrlr", "TxEndedMeasurands", "", measurands),
+        # There is one clock-aligned grid: the station answers with `Interval`.
+        fixed(seconds("AlignedDataCtrlr", "TxEndedInterval", 900)),
     ]
 
 

@@ -27,6 +27,7 @@ READ_ONLY = {
     "ReserveConnectorZeroSupported": "true",
     "SendLocalListMaxLength": "10000",
     "StopTransactionOnEVSideDisconnect": "true",
+    "StopTxnAlignedDataMaxLength": "7",
     "StopTxnSampledDataMaxLength": "7",
     "SupportedFeatureProfiles": (
         "Core,FirmwareManagement,LocalAuthListManagement,RemoteTrigger,Reservation,SmartCharging"
