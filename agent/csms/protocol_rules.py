@@ -39,7 +39,7 @@ RULES = {
         message_type_error="FormationViolation",
         unreadable_message_id=None,
         answered_before_boot=frozenset({None, *BootStatus}),
-        # Some back-ends forget it. Asked again they would begin a second transaction; given up, the transaction is lost.
+        # Some back-ends forget it. Asked again they would begin a second transaction; given up, it would be lost.
         # An Authorize without it says nothing, and stays an error: nobody charges on a missing word.
         forgiven=frozenset({("StartTransaction", "idTagInfo"), ("StopTransaction", "idTagInfo")}),
     ),

@@ -139,6 +139,8 @@ class ChargingSession(SessionContext):
                 self.recorder.signed(self.signing.begin, self.signing.end)
             case ev.SampleDue():
                 self._tell_sample(event, now)
+            case ev.TokenInvalidated(transaction_id, energy_wh):
+                self.recorder.invalidated(transaction_id, energy_wh)
             case ev.LimitChanged(limit_a):
                 self.limit_a = limit_a
                 self._cause = Cause(TriggerReason.CHARGING_RATE_CHANGED)

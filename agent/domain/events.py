@@ -171,6 +171,14 @@ class StopRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenInvalidated:
+    """The token of this transaction is not valid, and it may take so much more energy, Wh."""
+
+    transaction_id: str
+    energy_wh: int
+
+
+@dataclass(frozen=True, slots=True)
 class LimitChanged:
     """The current that this EVSE may offer, A; below the board's minimum means none."""
 
@@ -222,6 +230,7 @@ Event = (
     | RemoteStartRequested
     | AuthorizationAnswered
     | StopRequested
+    | TokenInvalidated
     | LimitChanged
     | OperativeChanged
     | ReservationChanged

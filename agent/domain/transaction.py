@@ -85,6 +85,8 @@ class TransactionState:
     signed_end: SignedRecord | None = None
     reservation_id: int | None = None
     """The reservation that it used up."""
+    allowed_until_wh: Decimal | None = None
+    """Its token turned out to be invalid: it is stopped so that its register does not pass this one."""
     ending: Cause | None = None
     """Why it is being ended: a stop once accepted is not forgotten, whatever happens before its car lets go."""
 
@@ -182,6 +184,12 @@ class TransactionRecorder:
         self.signed_begin, self.signed_end = begin, end
         if self.state is not None:
             self.state = replace(self.state, signed_begin=begin, signed_end=end)
+
+    def invalidated(self, transaction_id: str, energy_wh: int) -> None:
+        """Let a transaction whose token is invalid take so much more, Wh; told again, the first time counts."""
+        state = self.state
+        if state is not None and state.transaction_id == transaction_id and state.allowed_until_wh is None:
+            self.state = replace(state, allowed_until_wh=(self.register_wh or Decimal(0)) + energy_wh)
 
     def end_began(self, cause: Cause) -> None:
         """Remember why the open transaction is being ended."""

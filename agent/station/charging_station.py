@@ -282,9 +282,13 @@ class ChargingStation:
         return self.is_online and await self._stop(transaction_id, StoppedReason.REMOTE, TriggerReason.REMOTE_STOP)
 
     async def deauthorize(self, transaction_id: str) -> None:
-        """Act on a refusal of the token of a running transaction. Source: OCPP 2.0.1 E05, 1.6 section 5.11."""
+        """Act on a refusal of the token of a running transaction. Source: OCPP 2.0.1 E05, 1.6 section 4.8."""
+        energy_wh = self.device_model.integer("TxCtrlr", "MaxEnergyOnInvalidId")
         if self.device_model.boolean("TxCtrlr", "StopTxOnInvalidId"):
             await self._stop(transaction_id, StoppedReason.DEAUTHORIZED, TriggerReason.DEAUTHORIZED)
+        elif energy_wh:
+            for evse in self._evses.values():
+                evse.post(ev.TokenInvalidated(transaction_id, energy_wh))
 
     async def _stop(self, transaction_id: str, reason: StoppedReason, trigger: TriggerReason) -> bool:
         for evse in self._evses.values():

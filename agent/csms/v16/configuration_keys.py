@@ -1,8 +1,8 @@
 """OCPP 1.6 configuration keys as views of the device model. A key that would have no effect does not exist.
 
-Left out for that reason although OCPP 1.6 section 9.1 requires them: ConnectorPhaseRotation and ResetRetries (a reset is
-never unsuccessful: what does not stop in time is stopped by the restart). Of the optional ones: BlinkRepeat, LightIntensity (no light has a brightness) and
-MaxEnergyOnInvalidId.
+Left out for that reason although OCPP 1.6 section 9.1 requires them: ConnectorPhaseRotation and ResetRetries (a reset
+is never unsuccessful: what does not stop in time is stopped by the restart). Of the optional ones: BlinkRepeat and
+LightIntensity (no light has a brightness).
 """
 
 import logging
@@ -34,6 +34,7 @@ VARIABLES: dict[str, VariableKey] = {
     "LocalAuthListEnabled": VariableKey("LocalAuthListCtrlr", "Enabled"),
     "LocalAuthorizeOffline": VariableKey("AuthCtrlr", "LocalAuthorizeOffline"),
     "LocalPreAuthorize": VariableKey("AuthCtrlr", "LocalPreAuthorize"),
+    "MaxEnergyOnInvalidId": VariableKey("TxCtrlr", "MaxEnergyOnInvalidId"),
     "MeterValuesAlignedData": VariableKey("AlignedDataCtrlr", "Measurands"),
     "MeterValuesSampledData": VariableKey("SampledDataCtrlr", "TxUpdatedMeasurands"),
     "MeterValueSampleInterval": VariableKey("SampledDataCtrlr", "TxUpdatedInterval"),

@@ -72,6 +72,7 @@ def transactions(*, signs: bool = False) -> list[VariableDefinition]:
         seconds("TxCtrlr", "EVConnectionTimeOut", 60),
         fixed(flag("TxCtrlr", "StopTxOnEVSideDisconnect", default=True)),
         flag("TxCtrlr", "StopTxOnInvalidId", default=True),
+        integer("TxCtrlr", "MaxEnergyOnInvalidId", 0, maximum=1_000_000, unit="Wh"),
         # Facts are journalled and sent once the back-end has accepted the station: B02, B03.
         fixed(flag("TxCtrlr", "TxBeforeAcceptedEnabled", default=True)),
         members("TxCtrlr", "TxStartPoint", "PowerPathClosed", TX_POINTS, at_least=1),
