@@ -130,8 +130,8 @@ class ChargingSession(SessionContext):
                 self.faults.pop(fault, None)
             case ev.LockMoved(locked):
                 self.locked = locked
-            case ev.PlugInProven(counter):
-                self.recorder.plug_in_counted(counter)
+            case ev.PlugInProven() | ev.TokenInvalidated():
+                self.recorder.told(event)
             case ev.MeterSampled(reading):
                 self._note_reading(reading)
             case ev.SigningBegan() | ev.SigningEnded():
@@ -139,8 +139,6 @@ class ChargingSession(SessionContext):
                 self.recorder.signed(self.signing.begin, self.signing.end)
             case ev.SampleDue():
                 self._tell_sample(event, now)
-            case ev.TokenInvalidated(transaction_id, energy_wh):
-                self.recorder.invalidated(transaction_id, energy_wh)
             case ev.LimitChanged(limit_a):
                 self.limit_a = limit_a
                 self._cause = Cause(TriggerReason.CHARGING_RATE_CHANGED)

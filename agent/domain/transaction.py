@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from agent.clock import Instant
-from agent.domain.events import SampleDue
+from agent.domain.events import PlugInProven, SampleDue, TokenInvalidated
 from agent.domain.facts import (
     Sample,
     TransactionEnded,
@@ -185,11 +185,14 @@ class TransactionRecorder:
         if self.state is not None:
             self.state = replace(self.state, signed_begin=begin, signed_end=end)
 
-    def invalidated(self, transaction_id: str, energy_wh: int) -> None:
-        """Let a transaction whose token is invalid take so much more, Wh; told again, the first time counts."""
+    def told(self, event: PlugInProven | TokenInvalidated) -> None:
+        """Remember what concerns the open transaction; of a token that is invalid, the first word counts."""
+        if isinstance(event, PlugInProven):
+            self.plug_in_counted(event.counter)
+            return
         state = self.state
-        if state is not None and state.transaction_id == transaction_id and state.allowed_until_wh is None:
-            self.state = replace(state, allowed_until_wh=(self.register_wh or Decimal(0)) + energy_wh)
+        if state is not None and state.transaction_id == event.transaction_id and state.allowed_until_wh is None:
+            self.state = replace(state, allowed_until_wh=(self.register_wh or Decimal(0)) + event.energy_wh)
 
     def end_began(self, cause: Cause) -> None:
         """Remember why the open transaction is being ended."""

@@ -162,8 +162,7 @@ class Journal:
             put = partial(transactions.put_open_state, evse_id=evse_id, state=text)
             self._write_latest("state", evse_id, put, on_failure)
             return
-        records = self._note_facts(facts)
-        register = self._registers.get(evse_id) if self._note_registers(facts) else None
+        records, register = self._note_facts(facts), self._note_registers(facts, evse_id)
 
         def write(connection: Connection) -> None:
             journal_rows.insert(connection, stored)
@@ -323,7 +322,7 @@ class Journal:
             self._deliveries.put(record)
         return list(changed.values())
 
-    def _note_registers(self, facts: Sequence[Fact]) -> bool:
+    def _note_registers(self, facts: Sequence[Fact], evse_id: int) -> LastRegister | None:
         noted = False
         for fact in facts:
             if not isinstance(fact, TransactionFact | UnauthorisedEnergyFound):
@@ -332,7 +331,7 @@ class Journal:
             if register_wh is not None:
                 self._registers[fact.evse_id] = LastRegister(register_wh, fact.at)
                 noted = True
-        return noted
+        return self._registers.get(evse_id) if noted else None
 
     def _open_states_put(self, evse_id: int, text: str | None) -> None:
         if text is None:
