@@ -35,6 +35,7 @@ from agent.station.commands import (
 from agent.station.evse import Evse
 from agent.station.file_jobs import FileJobs
 from agent.station.limit_planner import LimitPlanner
+from agent.station.orderly_reset import STOP_TIMEOUT_S, bring_to_rest, stop_in_order
 from agent.station.sampling import TRIGGERED, SampleIntervals, sample_intervals
 from agent.station.station_parts import StationParts
 from agent.station.supply import Supply
@@ -43,8 +44,6 @@ from agent.store.boot_history import REMOTE_RESET, SCHEDULED_RESET
 
 logger = logging.getLogger(__name__)
 
-STOP_TIMEOUT_S: Final = 12.0
-"""All EVSEs have stopped by then: 6 s for the EV, 2 s for the contactor, 1.5 s for the meter, and some air."""
 _RESET_REASONS: Final = {ResetKind.SOFT: StoppedReason.SOFT_RESET}
 
 
@@ -339,19 +338,15 @@ class ChargingStation:
             self._group.create_task(self._reset(reason, boot_reason), name="reset")
 
     async def _reset(self, reason: StoppedReason, boot_reason: str) -> None:
-        await self.stop_all(reason, TriggerReason.RESET_COMMAND)
+        stop = partial(self.stop_all, reason, TriggerReason.RESET_COMMAND)
+        retries = self.device_model.integer("OCPPCommCtrlr", "ResetRetries")
+        await stop_in_order(stop, self._parts.journal.flush, retries)
         self.raise_security_event(SecurityEventType.RESET_OR_REBOOT, boot_reason)
         self._parts.restart(boot_reason)
 
-    async def stop_all(self, reason: StoppedReason, trigger: TriggerReason) -> None:
-        """Ask every EVSE to stop in order and start nothing more; wait until all have, or the time for it is over."""
-        request = ev.StopRequested(reason, trigger)
-        try:
-            async with asyncio.timeout(STOP_TIMEOUT_S), asyncio.TaskGroup() as group:
-                for evse in self._evses.values():  # at the same time: one that hangs must not keep the others running
-                    group.create_task(evse.bring_to_rest(request), name=f"stop {evse.evse_id}")
-        except TimeoutError:
-            logger.exception("not every EVSE has stopped in time")
+    async def stop_all(self, reason: StoppedReason, trigger: TriggerReason) -> bool:
+        """Ask every EVSE to stop in order and start nothing more; False if not all have when the time is over."""
+        return await bring_to_rest(self._evses.values(), ev.StopRequested(reason, trigger))
 
     async def read_sample(self, evse_id: int) -> Sample | None:
         """Take a sample now; None if the meter is silent."""

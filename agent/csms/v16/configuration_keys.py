@@ -44,6 +44,7 @@ VARIABLES: dict[str, VariableKey] = {
     "CertSigningWaitMinimum": VariableKey("SecurityCtrlr", "CertSigningWaitMinimum"),
     "CpoName": VariableKey("SecurityCtrlr", "OrganizationName"),
     "MinimumStatusDuration": VariableKey("OCPPCommCtrlr", "MinimumStatusDuration"),
+    "ResetRetries": VariableKey("OCPPCommCtrlr", "ResetRetries"),
     "StopTransactionOnEVSideDisconnect": VariableKey("TxCtrlr", "StopTxOnEVSideDisconnect"),
     "StopTransactionOnInvalidId": VariableKey("TxCtrlr", "StopTxOnInvalidId"),
     "StopTxnAlignedData": VariableKey("AlignedDataCtrlr", "TxEndedMeasurands"),

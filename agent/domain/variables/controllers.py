@@ -1,8 +1,8 @@
 """Variables of the controller components, as far as the functions behind them are built.
 
 Left out although OCPP 2.0.1 part 2 lists them as required, because nothing here would act on them yet:
-NetworkConfigurationPriority and NetworkProfileConnectionAttempts (B09, B10), ResetRetries (a reset either happens or
-is refused), ItemsPerMessage and BytesPerMessage of GetReport (B08), CertificateEntries (M03).
+NetworkConfigurationPriority and NetworkProfileConnectionAttempts (B09, B10), ItemsPerMessage and BytesPerMessage of
+GetReport (B08), CertificateEntries (M03).
 """
 
 from dataclasses import replace
@@ -41,6 +41,7 @@ def communication() -> list[VariableDefinition]:
         seconds("OCPPCommCtrlr", "RetryBackOffWaitMinimum", 2, minimum=1),
         seconds("OCPPCommCtrlr", "RetryBackOffRandomRange", 5),
         integer("OCPPCommCtrlr", "RetryBackOffRepeatTimes", 6, maximum=30),
+        integer("OCPPCommCtrlr", "ResetRetries", 2, maximum=20),
         fixed(flag("OCPPCommCtrlr", "UnlockOnEVSideDisconnect", default=True)),
         fixed(members("OCPPCommCtrlr", "FileTransferProtocols", "", ())),
         *(fixed(integer("DeviceDataCtrlr", f"ItemsPerMessage[{name}]", ITEMS_PER_MESSAGE)) for name in EACH_WAY),
