@@ -36,6 +36,7 @@ from agent.station.evse import Evse
 from agent.station.file_jobs import FileJobs
 from agent.station.limit_planner import LimitPlanner
 from agent.station.orderly_reset import STOP_TIMEOUT_S, bring_to_rest, stop_in_order
+from agent.station.phase_wiring import phases_of_evse
 from agent.station.sampling import TRIGGERED, SampleIntervals, sample_intervals
 from agent.station.station_parts import StationParts
 from agent.station.supply import Supply
@@ -53,7 +54,8 @@ class ChargingStation:
     def __init__(self, parts: StationParts, back_end: BackEnd, supply_max_current_a: float) -> None:
         self._parts = parts
         self._back_end = back_end
-        self._supply = Supply(supply_max_current_a, parts.limits.order, parts.sharing)
+        phases = partial(phases_of_evse, parts.device_model)
+        self._supply = Supply(supply_max_current_a, parts.limits.order, parts.sharing, phases)
         self._remote_starts = itertools.count(1)
         self._evses: dict[int, Evse] = {}
         self._group: asyncio.TaskGroup | None = None

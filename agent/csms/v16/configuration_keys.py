@@ -1,8 +1,7 @@
 """OCPP 1.6 configuration keys as views of the device model. A key that would have no effect does not exist.
 
-Left out for that reason although OCPP 1.6 section 9.1 requires them: ConnectorPhaseRotation and ResetRetries (a reset
-is never unsuccessful: what does not stop in time is stopped by the restart). Of the optional ones: BlinkRepeat and
-LightIntensity (no light has a brightness).
+Left out for that reason, of those of OCPP 1.6 section 9.1: BlinkRepeat and LightIntensity, which are optional (no light
+has a brightness).
 """
 
 import logging
@@ -74,6 +73,7 @@ _BUILT = {
 }
 """Source: OCPP 1.6 sections 9.2 to 9.4; security white paper (SupportedFileTransferProtocols)."""
 _CONSTANTS = (
+    "ConnectorPhaseRotationMaxLength",
     "GetConfigurationMaxKeys",
     "NumberOfConnectors",
     "SupportedFeatureProfiles",
@@ -129,6 +129,7 @@ class ConfigurationKeys:
         self._model = model
         self._special = {name.casefold(): (name, key) for name, key in special.items()}
         constants = {
+            "ConnectorPhaseRotationMaxLength": str(connectors),
             "GetConfigurationMaxKeys": str(MAX_KEYS),
             "NumberOfConnectors": str(connectors),
             "SupportedFeatureProfiles": _feature_profiles(updates_firmware=updates_firmware),
