@@ -235,6 +235,8 @@ class Agent:
             last_register_wh=last.register_wh if last else None,
             operative=operative.operative(evse_id),
         )
+        if restored is not None:
+            session.recorder.kept = self.journal.kept_samples(restored.transaction_id)
         self.device_model.provide(VariableKey("EVSE", "Power", evse_id=evse_id), lambda: _power_w(session))
         key = VariableKey("TxCtrlr", "EVConnectionTimeOut")
         self.device_model.watch(key, lambda text: _set_connection_timeout(session, text))

@@ -15,6 +15,8 @@ _VOLTAGE_V = 230
 def build_device_model(config: AgentConfig) -> DeviceModel:
     """Build it. Raises: ConfigError for a preset that the model refuses."""
     model = DeviceModel(station_definitions(_describe(config)))
+    aligned = "AlignedDataCtrlr"
+    model.provide(VariableKey(aligned, "TxEndedInterval"), lambda: model.text(aligned, "Interval"))
     for section, values in (
         ("authorization", _of_authorization(config.authorization)),
         ("csms", _of_csms(config.csms)),
@@ -28,8 +30,12 @@ def build_device_model(config: AgentConfig) -> DeviceModel:
         _preset(model, config, "variables", name, _text(scalar))
     if config.ocpp16_keys:
         from agent.csms.v16.configuration_keys import variable_of_key  # noqa: PLC0415 - only where 1.6 keys are preset
+        from agent.csms.v16.phase_rotation import NAME as ROTATION  # noqa: PLC0415
 
         for name, scalar in config.ocpp16_keys.items():
+            if name.casefold() == ROTATION.casefold():
+                _preset_rotations(model, config, name, _text(scalar))
+                continue
             key, value = variable_of_key(name, _text(scalar))
             if key is None:
                 raise _refusal(config, "ocpp16_keys", name, value)
@@ -123,6 +129,17 @@ def _preset_key(model: DeviceModel, config: AgentConfig, section: str, name: str
     result = model.preset(key, value)
     if result.status not in {SetStatus.ACCEPTED, SetStatus.REBOOT_REQUIRED}:
         raise _refusal(config, section, name, result.reason)
+
+
+def _preset_rotations(model: DeviceModel, config: AgentConfig, name: str, value: str) -> None:
+    from agent.csms.v16.phase_rotation import read_rotations  # noqa: PLC0415 - as above
+
+    try:
+        rotations = read_rotations(model, len(config.evse), value)
+    except ValueError as error:
+        raise _refusal(config, "ocpp16_keys", name, str(error)) from None
+    for key, rotation in rotations:
+        _preset_key(model, config, "ocpp16_keys", name, key, rotation)
 
 
 def _refusal(config: AgentConfig, section: str, name: str, reason: str) -> ConfigError:

@@ -24,6 +24,8 @@ class ProtocolRules:
     """Id of the CALLERROR for a frame whose own id cannot be read; None: such a frame is not answered."""
     answered_before_boot: frozenset[BootStatus | None]
     """Boot states in which the back-end's requests are served; in others the answer is SecurityError."""
+    forgiven: frozenset[tuple[str, str]] = frozenset()
+    """Action and required property without which its answer is taken: what was asked has been done all the same."""
 
 
 RULES = {
@@ -37,6 +39,9 @@ RULES = {
         message_type_error="FormationViolation",
         unreadable_message_id=None,
         answered_before_boot=frozenset({None, *BootStatus}),
+        # Some back-ends forget it. Asked again they would begin a second transaction; given up, it would be lost.
+        # An Authorize without it says nothing, and stays an error: nobody charges on a missing word.
+        forgiven=frozenset({("StartTransaction", "idTagInfo"), ("StopTransaction", "idTagInfo")}),
     ),
     # OCPP 2.0.1 part 4, 4.2.3 (framing) and part 2, B01, B02.FR.01, B03 (requests before the boot is accepted).
     "ocpp2.0.1": ProtocolRules(

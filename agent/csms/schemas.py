@@ -35,6 +35,7 @@ class Schemas:
     def __init__(self, rules: ProtocolRules) -> None:
         self._folder = _schemas_folder(rules.schema_package)
         self._request_suffix = rules.request_suffix
+        self._forgiven = rules.forgiven
         self._validators: dict[str, Any] = {}  # Any: jsonschema_rs has no common public base class
         self._warned: set[str] = set()
 
@@ -56,7 +57,7 @@ class Schemas:
             raise _worst(self._errors(name, payload))
 
     def check_received_answer(self, action: str, payload: Payload) -> None:
-        """Check a CALLRESULT that we got; properties that the version does not know are let pass, with one warning.
+        """Check a CALLRESULT that we got; properties too many, and forgiven ones too few, pass with one warning.
 
         What was asked has been done by then; refusing its answer would only do it again.
         Raises: RpcError.
@@ -64,12 +65,23 @@ class Schemas:
         name = action + _RESPONSE_SUFFIX
         if self._validator(name).is_valid(payload):
             return
-        errors = [e for e in self._errors(name, payload) if e.kind.name != "additionalProperties"]
+        errors = [e for e in self._errors(name, payload) if not self._passes(action, e, payload)]
         if errors:
             raise _worst(iter(errors))
         if name not in self._warned:
             self._warned.add(name)
-            logger.warning("answer carries unknown properties action=%s", action)
+            logger.warning("answer does not fit its schema and is taken all the same action=%s", action)
+
+    def _passes(self, action: str, error: Any, payload: Payload) -> bool:  # noqa: ANN401 - see __init__
+        match error.kind.name:
+            case "additionalProperties":
+                return True
+            case "required":
+                return not error.instance_path and (action, error.kind.property) in self._forgiven
+            case "type" if len(error.instance_path) == 1:
+                [name] = error.instance_path
+                return (action, name) in self._forgiven and payload[name] is None
+        return False
 
     def _errors(self, name: str, payload: Payload) -> Iterator[Any]:
         try:

@@ -29,7 +29,6 @@ from agent.domain.actions import (
 )
 from agent.domain.deadlines import Due
 from agent.domain.error_catalogue import CATALOGUE
-from agent.domain.facts import Sample
 from agent.domain.reconciliation import Verdict, judge_restart, judge_return
 from agent.domain.session_context import METER_FAULTS, SessionContext, SessionRules
 from agent.domain.session_machine import TRIGGERS
@@ -131,15 +130,15 @@ class ChargingSession(SessionContext):
                 self.faults.pop(fault, None)
             case ev.LockMoved(locked):
                 self.locked = locked
-            case ev.PlugInProven(counter):
-                self.recorder.plug_in_counted(counter)
+            case ev.PlugInProven() | ev.TokenInvalidated():
+                self.recorder.told(event)
             case ev.MeterSampled(reading):
                 self._note_reading(reading)
             case ev.SigningBegan() | ev.SigningEnded():
                 self.signing.answered(event)
                 self.recorder.signed(self.signing.begin, self.signing.end)
-            case ev.SampleDue(sample, trigger):
-                self._tell_sample(sample, trigger, now)
+            case ev.SampleDue():
+                self._tell_sample(event, now)
             case ev.LimitChanged(limit_a):
                 self.limit_a = limit_a
                 self._cause = Cause(TriggerReason.CHARGING_RATE_CHANGED)
@@ -204,10 +203,10 @@ class ChargingSession(SessionContext):
         facts = self.recorder.observe(self._view(), cause, self._now, offline=self.offline)
         self._actions += [Report(fact) for fact in facts]
 
-    def _tell_sample(self, sample: Sample, trigger: TriggerReason, now: Instant) -> None:
+    def _tell_sample(self, due: ev.SampleDue, now: Instant) -> None:
         if self.recorder.state is not None and self.recorder.billable_until_wh is None:
             view = replace(self._view(), charging_state=self.recorder.state.charging_state)
-            fact = self.recorder.sampled(view, sample, Cause(trigger), now, offline=self.offline)
+            fact = self.recorder.sampled(view, due, now, offline=self.offline)
             self._actions.append(Report(fact))
 
     def _note_fault(self, fault: Fault, detail: str) -> None:

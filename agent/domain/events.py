@@ -115,6 +115,8 @@ class SampleDue:
 
     sample: Sample
     trigger: TriggerReason
+    keep: bool = False
+    """The end of the transaction tells it once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,14 @@ class StopRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenInvalidated:
+    """The token of this transaction is not valid, and it may take so much more energy, Wh."""
+
+    transaction_id: str
+    energy_wh: int
+
+
+@dataclass(frozen=True, slots=True)
 class LimitChanged:
     """The current that this EVSE may offer, A; below the board's minimum means none."""
 
@@ -220,6 +230,7 @@ Event = (
     | RemoteStartRequested
     | AuthorizationAnswered
     | StopRequested
+    | TokenInvalidated
     | LimitChanged
     | OperativeChanged
     | ReservationChanged

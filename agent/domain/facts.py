@@ -77,6 +77,8 @@ class TransactionUpdated:
     samples: tuple[Sample, ...] = ()
     reservation_id: int | None = None
     """The reservation that `id_token` uses up by this."""
+    kept_as: int | None = None
+    """The number of its sample among those of the kind that the end tells once more; None: the end does not."""
 
 
 @dataclass(frozen=True, slots=True)

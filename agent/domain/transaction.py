@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from agent.clock import Instant
+from agent.domain.events import PlugInProven, SampleDue, TokenInvalidated
 from agent.domain.facts import (
     Sample,
     TransactionEnded,
@@ -17,6 +18,7 @@ from agent.domain.facts import (
     TransactionStarted,
     TransactionUpdated,
 )
+from agent.domain.kept_samples import KeptSamples
 from agent.domain.vocabulary import (
     ChargingState,
     IdToken,
@@ -83,6 +85,8 @@ class TransactionState:
     signed_end: SignedRecord | None = None
     reservation_id: int | None = None
     """The reservation that it used up."""
+    allowed_until_wh: Decimal | None = None
+    """Its token turned out to be invalid: it is stopped so that its register does not pass this one."""
     ending: Cause | None = None
     """Why it is being ended: a stop once accepted is not forgotten, whatever happens before its car lets go."""
 
@@ -129,6 +133,8 @@ class TransactionRecorder:
         self.last_reading: MeterReading | None = None
         self.signed_begin: SignedRecord | None = restored.signed_begin if restored else None
         self.signed_end: SignedRecord | None = restored.signed_end if restored else None
+        self.kept = KeptSamples()
+        """Of the open transaction, for its end."""
         self._plug_in: PlugInCounter | None = None
         self._offered_current_a = restored.offered_current_a if restored else 0.0
 
@@ -179,6 +185,15 @@ class TransactionRecorder:
         if self.state is not None:
             self.state = replace(self.state, signed_begin=begin, signed_end=end)
 
+    def told(self, event: PlugInProven | TokenInvalidated) -> None:
+        """Remember what concerns the open transaction; of a token that is invalid, the first word counts."""
+        if isinstance(event, PlugInProven):
+            self.plug_in_counted(event.counter)
+            return
+        state = self.state
+        if state is not None and state.transaction_id == event.transaction_id and state.allowed_until_wh is None:
+            self.state = replace(state, allowed_until_wh=(self.register_wh or Decimal(0)) + event.energy_wh)
+
     def end_began(self, cause: Cause) -> None:
         """Remember why the open transaction is being ended."""
         if self.state is not None:
@@ -201,11 +216,10 @@ class TransactionRecorder:
         )
         return [self._update(view, cause, now, (), offline=offline)] if changed else []
 
-    def sampled(
-        self, view: SessionView, sample: Sample, cause: Cause, now: Instant, *, offline: bool
-    ) -> TransactionFact:
-        """Tell a sample within the open transaction."""
-        return self._update(view, cause, now, (sample,), offline=offline)
+    def sampled(self, view: SessionView, due: SampleDue, now: Instant, *, offline: bool) -> TransactionFact:
+        """Tell a sample within the open transaction, and keep it for the end where that is asked for."""
+        fact = self._update(view, Cause(due.trigger), now, (due.sample,), offline=offline)
+        return replace(fact, kept_as=self.kept.add(due.sample)) if due.keep else fact
 
     def _sample(self, context: ReadingContext) -> tuple[Sample, ...]:
         return (Sample(context, self.last_reading, self._offered_current_a),) if self.last_reading else ()
@@ -229,6 +243,9 @@ class TransactionRecorder:
             offered_current_a=self._offered_current_a,
             signed_begin=self.signed_begin,
         )
+        begin, self.kept = self._sample(ReadingContext.TRANSACTION_BEGIN), KeptSamples()
+        for sample in begin:
+            self.kept.add(sample)
         return TransactionStarted(
             transaction_id=self.state.transaction_id,
             evse_id=self.evse_id,
@@ -242,7 +259,7 @@ class TransactionRecorder:
             group_token=view.group_token,
             remote_start_id=view.remote_start_id,
             reservation_id=view.reservation_id,
-            samples=self._sample(ReadingContext.TRANSACTION_BEGIN),
+            samples=begin,
         )
 
     def _update(
@@ -281,7 +298,8 @@ class TransactionRecorder:
         state = self._open_state()
         self.state = None
         billed_wh = self.register_wh if self.billable_until_wh is None else self.billable_until_wh
-        samples = self._sample(ReadingContext.TRANSACTION_END) if self.billable_until_wh is None else ()
+        end_sample = self._sample(ReadingContext.TRANSACTION_END) if self.billable_until_wh is None else ()
+        samples, self.kept = (*self.kept.all(), *end_sample), KeptSamples()
         begin, end, self.signed_begin, self.signed_end = self.signed_begin, self.signed_end, None, None
         return TransactionEnded(
             transaction_id=state.transaction_id,

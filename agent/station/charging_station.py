@@ -35,7 +35,9 @@ from agent.station.commands import (
 from agent.station.evse import Evse
 from agent.station.file_jobs import FileJobs
 from agent.station.limit_planner import LimitPlanner
-from agent.station.sampling import TRIGGERED, SampleIntervals
+from agent.station.orderly_reset import STOP_TIMEOUT_S, bring_to_rest, stop_in_order
+from agent.station.phase_wiring import phases_of_evse
+from agent.station.sampling import TRIGGERED, SampleIntervals, sample_intervals
 from agent.station.station_parts import StationParts
 from agent.station.supply import Supply
 from agent.station.surroundings import EvseDevices, EvseTiming
@@ -43,8 +45,6 @@ from agent.store.boot_history import REMOTE_RESET, SCHEDULED_RESET
 
 logger = logging.getLogger(__name__)
 
-STOP_TIMEOUT_S: Final = 12.0
-"""All EVSEs have stopped by then: 6 s for the EV, 2 s for the contactor, 1.5 s for the meter, and some air."""
 _RESET_REASONS: Final = {ResetKind.SOFT: StoppedReason.SOFT_RESET}
 
 
@@ -54,7 +54,8 @@ class ChargingStation:
     def __init__(self, parts: StationParts, back_end: BackEnd, supply_max_current_a: float) -> None:
         self._parts = parts
         self._back_end = back_end
-        self._supply = Supply(supply_max_current_a, parts.limits.order, parts.sharing)
+        phases = partial(phases_of_evse, parts.device_model)
+        self._supply = Supply(supply_max_current_a, parts.limits.order, parts.sharing, phases)
         self._remote_starts = itertools.count(1)
         self._evses: dict[int, Evse] = {}
         self._group: asyncio.TaskGroup | None = None
@@ -119,11 +120,7 @@ class ChargingStation:
     @property
     def sample_intervals(self) -> SampleIntervals:
         """How often samples are due."""
-        model = self.device_model
-        return SampleIntervals(
-            aligned_s=model.integer("AlignedDataCtrlr", "Interval"),
-            periodic_s=model.integer("SampledDataCtrlr", "TxUpdatedInterval"),
-        )
+        return sample_intervals(self.device_model)
 
     async def authorize(self, id_token: IdToken) -> Authorization:
         """Decide about a token."""
@@ -286,9 +283,13 @@ class ChargingStation:
         return self.is_online and await self._stop(transaction_id, StoppedReason.REMOTE, TriggerReason.REMOTE_STOP)
 
     async def deauthorize(self, transaction_id: str) -> None:
-        """Act on a refusal of the token of a running transaction. Source: OCPP 2.0.1 E05, 1.6 section 5.11."""
+        """Act on a refusal of the token of a running transaction. Source: OCPP 2.0.1 E05, 1.6 section 4.8."""
+        energy_wh = self.device_model.integer("TxCtrlr", "MaxEnergyOnInvalidId")
         if self.device_model.boolean("TxCtrlr", "StopTxOnInvalidId"):
             await self._stop(transaction_id, StoppedReason.DEAUTHORIZED, TriggerReason.DEAUTHORIZED)
+        elif energy_wh:
+            for evse in self._evses.values():
+                evse.post(ev.TokenInvalidated(transaction_id, energy_wh))
 
     async def _stop(self, transaction_id: str, reason: StoppedReason, trigger: TriggerReason) -> bool:
         for evse in self._evses.values():
@@ -339,19 +340,15 @@ class ChargingStation:
             self._group.create_task(self._reset(reason, boot_reason), name="reset")
 
     async def _reset(self, reason: StoppedReason, boot_reason: str) -> None:
-        await self.stop_all(reason, TriggerReason.RESET_COMMAND)
+        stop = partial(self.stop_all, reason, TriggerReason.RESET_COMMAND)
+        retries = self.device_model.integer("OCPPCommCtrlr", "ResetRetries")
+        await stop_in_order(stop, self._parts.journal.flush, retries)
         self.raise_security_event(SecurityEventType.RESET_OR_REBOOT, boot_reason)
         self._parts.restart(boot_reason)
 
-    async def stop_all(self, reason: StoppedReason, trigger: TriggerReason) -> None:
-        """Ask every EVSE to stop in order and start nothing more; wait until all have, or the time for it is over."""
-        request = ev.StopRequested(reason, trigger)
-        try:
-            async with asyncio.timeout(STOP_TIMEOUT_S), asyncio.TaskGroup() as group:
-                for evse in self._evses.values():  # at the same time: one that hangs must not keep the others running
-                    group.create_task(evse.bring_to_rest(request), name=f"stop {evse.evse_id}")
-        except TimeoutError:
-            logger.exception("not every EVSE has stopped in time")
+    async def stop_all(self, reason: StoppedReason, trigger: TriggerReason) -> bool:
+        """Ask every EVSE to stop in order and start nothing more; False if not all have when the time is over."""
+        return await bring_to_rest(self._evses.values(), ev.StopRequested(reason, trigger))
 
     async def read_sample(self, evse_id: int) -> Sample | None:
         """Take a sample now; None if the meter is silent."""

@@ -16,10 +16,12 @@ from agent.domain import events as ev
 from agent.domain.charging_limit import Claim
 from agent.domain.charging_session import ChargingSession
 from agent.domain.control_pilot import ControlPilot
+from agent.domain.energy_allowance import is_spent
 from agent.domain.facts import Fact, Sample
+from agent.domain.session_context import METER_FAULTS
 from agent.domain.session_state import EvseStatus, SessionState
 from agent.domain.session_table import ENDING
-from agent.domain.vocabulary import ReadingContext
+from agent.domain.vocabulary import ReadingContext, StoppedReason, TriggerReason
 from agent.station.board_events import BoardTranslator
 from agent.station.commands import UnlockOutcome
 from agent.station.driver_panel import DriverPanel
@@ -258,6 +260,8 @@ class Evse:
             self._offer.contactor_opened()
         if isinstance(event, ev.PlugInProven):
             self._store.prove(now)
+        if event.__class__ is not ev.StopRequested and self._is_spent():
+            self._handle(ev.StopRequested(StoppedReason.DEAUTHORIZED, TriggerReason.DEAUTHORIZED), now)
         if session.wants_power and not wanted_power:
             self._since = self._supply.next_turn()
         if event.__class__ is not ev.LimitChanged:
@@ -267,6 +271,13 @@ class Evse:
             self._show()
         self._rested.set()
         return response
+
+    def _is_spent(self) -> bool:
+        session, recorder = self.session, self.session.recorder
+        if session.state in ENDING or session.state is SessionState.UNKNOWN:
+            return False
+        fails = not METER_FAULTS.isdisjoint(session.faults)
+        return is_spent(recorder.state, recorder.last_reading, meter_fails=fails)
 
     def _perform(self, actions: list[act.Action], now: Instant) -> act.Respond | None:
         """Hardware first, in the order given; then the journal; then everything else."""
@@ -331,7 +342,8 @@ class Evse:
             reading = self.session.recorder.last_reading or event.reading  # as the recorder believes it
             sample = Sample(wanted.context, reading, self._offer.commanded_a)
             if self.session.recorder.is_open:
-                self._perform(self.session.handle(ev.SampleDue(sample, wanted.trigger), now), now)
+                keep = wanted.context in self._surroundings.sample_intervals.kept
+                self._perform(self.session.handle(ev.SampleDue(sample, wanted.trigger, keep), now), now)
             elif wanted != PERIODIC:  # that was of a transaction which has ended meanwhile
                 self._surroundings.sample_outside(self.evse_id, sample)
 

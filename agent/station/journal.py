@@ -10,7 +10,6 @@ Rules kept here:
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -31,12 +30,14 @@ from agent.domain.facts import (
     TransactionStarted,
     UnauthorisedEnergyFound,
 )
+from agent.domain.kept_samples import KeptSamples
+from agent.station.remembered_messages import RememberedMessages
 from agent.station.set_aside import SetAside
-from agent.store import evse_memory, journal_rows, parked, registers, transactions
+from agent.store import evse_memory, journal_rows, parked, registers, transaction_samples, transactions
 from agent.store.database import Database
 from agent.store.deliveries import Deliveries
 from agent.store.errors import StoreError
-from agent.store.journal_rows import DeadLetter, StoredRow
+from agent.store.journal_rows import DeadLetter
 from agent.store.json_codec import decode, encode
 from agent.store.log_room import make_log_room
 from agent.store.ordered_writer import OrderedWriter, Write
@@ -49,8 +50,6 @@ T = TypeVar("T")
 
 REGISTER_INTERVAL_S = 10.0
 """How often at most a register outside any fact is written, per EVSE: flash wears."""
-REMEMBERED_MESSAGES = 256
-"""Message ids that a late answer may still quote."""
 KEEP_SENT, KEEP_ROWS = timedelta(days=30), 20_000
 LOG_ROOM_AFTER_S, PRUNE_FIRST_S = 1.5, 60.0
 """After start-up, which has better things to do."""
@@ -77,7 +76,8 @@ class Journal:
         self._registers: dict[int, LastRegister] = {}
         self._register_written_s: dict[int, float] = {}
         self._register_timers: dict[int, asyncio.TimerHandle] = {}
-        self._messages: OrderedDict[str, JournalRow] = OrderedDict()
+        self._messages = RememberedMessages()
+        self._kept: dict[str, KeptSamples] = {}
         self._last_row_id = 0
         self._recorded: list[Callable[[Fact], None]] = []
 
@@ -91,6 +91,7 @@ class Journal:
             self._deliveries.load(transactions.load_live(connection), journal_rows.queued_per_transaction(connection))
             self._open_states = transactions.open_states(connection)
             self._registers = registers.load(connection)
+            self._kept = transaction_samples.load(connection)
             self.set_aside.owners = parked.owners(connection)
 
         await self._database.run(load)
@@ -99,7 +100,7 @@ class Journal:
         )
         self._window.start(oldest, whole=len(oldest) < self._window_rows)
         for row in oldest:
-            self._remember_messages(row)
+            self._messages.note(row)
 
     async def run(self) -> None:
         """Make the disk ready, then delete old sent rows, a few at a time, for ever; returns only on cancellation."""
@@ -155,17 +156,17 @@ class Journal:
         """
         text = None if state is None else encode(state)
         rows, stored = journal_rows.rows_of(facts, self._last_row_id)
+        samples = transaction_samples.changes(facts)
         self._open_states_put(evse_id, text)
         if not facts:
-            self._write_latest(
-                "state", evse_id, lambda connection: transactions.put_open_state(connection, evse_id, text), on_failure
-            )
+            put = partial(transactions.put_open_state, evse_id=evse_id, state=text)
+            self._write_latest("state", evse_id, put, on_failure)
             return
-        records = self._note_facts(facts)
-        register = self._registers.get(evse_id) if self._note_registers(facts) else None
+        records, register = self._note_facts(facts), self._note_registers(facts, evse_id)
 
         def write(connection: Connection) -> None:
             journal_rows.insert(connection, stored)
+            samples(connection)
             for record in records:
                 transactions.put(connection, record)
             transactions.put_open_state(connection, evse_id, text)
@@ -191,6 +192,10 @@ class Journal:
         """Return the state of the transaction that was open here. Raises: StoreError if it cannot be read."""
         text = self._open_states.get(evse_id)
         return None if text is None else cast("T", decode(text, type_))
+
+    def kept_samples(self, transaction_id: str) -> KeptSamples:
+        """Return the samples of a transaction that was open here, for its end to tell."""
+        return self._kept.pop(transaction_id, KeptSamples())
 
     def last_register(self, evse_id: int) -> LastRegister | None:
         """Return the last lifetime register noted for this EVSE, in a fact or by itself."""
@@ -228,7 +233,7 @@ class Journal:
         """Count one try under this message id; returns the row as it stands now."""
         tried = replace(row, attempts=row.attempts + 1, message_ids=(*row.message_ids, message_id))
         self._window.replace(tried)
-        self._remember_messages(tried)
+        self._messages.note(tried)
         self._writer.write(lambda connection: journal_rows.note_attempt(connection, tried))
         return tried
 
@@ -269,7 +274,7 @@ class Journal:
 
     def row_of_message(self, message_id: str) -> JournalRow | None:
         """Return the row that was tried under this message id, settled or not, among the recent ones."""
-        return self._messages.get(message_id)
+        return self._messages.row(message_id)
 
     def at_csms(self, transaction_id: str) -> TransactionAtCsms:
         """Return how far the back-end knows this transaction."""
@@ -317,7 +322,7 @@ class Journal:
             self._deliveries.put(record)
         return list(changed.values())
 
-    def _note_registers(self, facts: Sequence[Fact]) -> bool:
+    def _note_registers(self, facts: Sequence[Fact], evse_id: int) -> LastRegister | None:
         noted = False
         for fact in facts:
             if not isinstance(fact, TransactionFact | UnauthorisedEnergyFound):
@@ -326,7 +331,7 @@ class Journal:
             if register_wh is not None:
                 self._registers[fact.evse_id] = LastRegister(register_wh, fact.at)
                 noted = True
-        return noted
+        return self._registers.get(evse_id) if noted else None
 
     def _open_states_put(self, evse_id: int, text: str | None) -> None:
         if text is None:
@@ -371,20 +376,6 @@ class Journal:
         if row_id in self._window:
             self._deliveries.settle(transaction_id)
             self._window.remove(row_id)
-
-    def _remember_messages(self, row: JournalRow | StoredRow) -> None:
-        if isinstance(row, StoredRow):
-            if not row.message_ids:
-                return
-            try:
-                row = row.journal_row()
-            except StoreError:
-                return  # It is parked when its turn comes.
-        for message_id in row.message_ids:
-            self._messages[message_id] = row
-            self._messages.move_to_end(message_id)
-        while len(self._messages) > REMEMBERED_MESSAGES:
-            self._messages.popitem(last=False)
 
     async def _prune(self) -> int:
         now = self._clock.now().utc

@@ -6,6 +6,7 @@ Source: OCPP 1.6 section 3.16 (ClockAlignedDataInterval: from 00:00:00), OCPP 2.
 from datetime import datetime, timedelta
 
 from agent.clock import Instant
+from agent.domain.device_model import DeviceModel
 from agent.domain.vocabulary import ReadingContext, TriggerReason
 from hal.value import dataclass
 
@@ -16,6 +17,21 @@ class SampleIntervals:
 
     aligned_s: int
     periodic_s: int
+    kept: frozenset[ReadingContext] = frozenset()
+    """Kinds that the end of a transaction tells once more."""
+
+
+def sample_intervals(model: DeviceModel) -> SampleIntervals:
+    """Return what the variables say; a kind is kept only while the end of a transaction is to tell it."""
+    kept = {
+        ReadingContext.SAMPLE_CLOCK: model.members("AlignedDataCtrlr", "TxEndedMeasurands"),
+        ReadingContext.SAMPLE_PERIODIC: model.members("SampledDataCtrlr", "TxEndedMeasurands"),
+    }
+    return SampleIntervals(
+        aligned_s=model.integer("AlignedDataCtrlr", "Interval"),
+        periodic_s=model.integer("SampledDataCtrlr", "TxUpdatedInterval"),
+        kept=frozenset(context for context, measurands in kept.items() if measurands),
+    )
 
 
 @dataclass(frozen=True, slots=True)

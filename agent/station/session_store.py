@@ -8,7 +8,7 @@ from agent.domain.charging_session import ChargingSession
 from agent.domain.contactor_care import ContactorCycles
 from agent.domain.facts import Fact, TransactionEnded
 from agent.domain.session_state import SessionState
-from agent.domain.transaction import Cause
+from agent.domain.transaction import TransactionState
 from agent.station.guard import Guard
 from agent.station.surroundings import FactStore
 from hal.api import Fault
@@ -28,8 +28,8 @@ class SessionStore:
         self._facts = facts
         self._evse_id = session.recorder.evse_id
         self._saved_at_s = 0.0
-        self._offered_a = 0.0
-        self._ending: Cause | None = None
+        self._promptly: tuple[object, ...] = _of_note(None)
+        """What was last stored of that which must survive from the moment it holds."""
         self._noted_wh: object = None
         self._proven: str | None = None
         """The transaction whose first proof of plug-in is stored."""
@@ -45,7 +45,7 @@ class SessionStore:
         if faults.keys() != told and session.public_state is not SessionState.UNKNOWN:
             transaction_id = None if state is None else state.transaction_id
             facts += reports.changes(faults, now.utc, transaction_id)
-        if facts or (state is not None and (state.offered_current_a, state.ending) != (self._offered_a, self._ending)):
+        if facts or (state is not None and _of_note(state) != self._promptly):
             self._keep(tuple(facts), now)
         if reports.told is not told:
             self._remember()
@@ -76,8 +76,7 @@ class SessionStore:
         state = session.recorder.state
         self._facts.record(self._evse_id, facts, state)
         self._saved_at_s = now.monotonic_s
-        self._offered_a = state.offered_current_a if state is not None else 0.0
-        self._ending = state.ending if state is not None else None
+        self._promptly = _of_note(state)
         if any(isinstance(fact, TransactionEnded) for fact in facts):
             cycles = self._guard.care.cycles
             logger.info(
@@ -90,3 +89,7 @@ class SessionStore:
     def _remember(self) -> None:
         self._cycles = self._guard.care.cycles
         self._facts.remember(self._evse_id, self._guard.memory)
+
+
+def _of_note(state: TransactionState | None) -> tuple[object, ...]:
+    return (0.0, None, None) if state is None else (state.offered_current_a, state.ending, state.allowed_until_wh)

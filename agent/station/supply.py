@@ -6,6 +6,7 @@ from typing import Protocol
 
 from agent.domain.charging_limit import Claim, Sharing, allowed_now, ceiling
 from agent.domain.charging_profile import STATION
+from agent.domain.phase_rotation import GRID_PHASES
 from agent.domain.profile_order import NO_ORDER, ProfileOrder
 
 
@@ -24,7 +25,8 @@ class SupplyMember(Protocol):
 class Supply:
     """Divides what may be drawn (per phase) among its members whenever one of them changes.
 
-    `order` tells what charging profiles allow an EVSE, or with 0 all together, at the moment it is asked.
+    `order` tells what charging profiles allow an EVSE, or with 0 all together, at the moment it is asked; `phases` from
+    which phases of the grid an EVSE draws.
     """
 
     def __init__(
@@ -32,10 +34,12 @@ class Supply:
         max_current_a: float,
         order: Callable[[int], ProfileOrder] = lambda _: NO_ORDER,
         sharing: Sharing | None = None,
+        phases: Callable[[int], frozenset[str]] = lambda _: GRID_PHASES,
     ) -> None:
         self.sharing = sharing or Sharing()
         self.max_current_a = max_current_a
         self.order = order
+        self._phases = phases
         self._members: list[SupplyMember] = []
         self._turns = 0
 
@@ -83,6 +87,8 @@ class Supply:
                 member.limit(allowed[claim.evse_id])
 
     def _claims(self) -> list[Claim]:
-        claims = [member.claim() for member in self._members]
         weights = self.sharing.weights
-        return [replace(claim, weight=weights.get(claim.evse_id, 1.0)) for claim in claims] if weights else claims
+        return [
+            replace(member.claim(), weight=weights.get(member.evse_id, 1.0), phases=self._phases(member.evse_id))
+            for member in self._members
+        ]

@@ -18,6 +18,7 @@ REASONS_16 = {
 VARIABLES_16 = {
     "SampledDataCtrlr.TxUpdatedInterval": "MeterValueSampleInterval",
     "AlignedDataCtrlr.Interval": "ClockAlignedDataInterval",
+    "AlignedDataCtrlr.TxEndedMeasurands": "StopTxnAlignedData",
     "TxCtrlr.EVConnectionTimeOut": "ConnectionTimeOut",
     "OCPPCommCtrlr.HeartbeatInterval": "HeartbeatInterval",
     "AuthCtrlr.LocalPreAuthorize": "LocalPreAuthorize",

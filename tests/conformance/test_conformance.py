@@ -36,6 +36,13 @@ def test_what_is_built_is_proved_and_what_is_not_says_why() -> None:
     assert [row.claim for row in rows() if not row.is_built and not row.reason] == [], "not built, without a reason"
 
 
+def test_every_key_of_the_standard_that_is_built_has_a_test_of_what_it_does() -> None:
+    """That it is told and set is shown for all of them together; here it is its effect that counts."""
+    keys = [row for row in rows() if row.group == "configuration key" and row.section.startswith("9.") and row.is_built]
+    assert len(keys) > 40
+    assert [row.name for row in keys if not set(row.tests) - set(row.general)] == []
+
+
 def test_nothing_is_claimed_of_what_is_not_built_or_not_known() -> None:
     assert [row.claim for row in rows() if row.tests and not row.is_built] == []
     assert claimed_names() - {row.claim for row in rows()} == set()

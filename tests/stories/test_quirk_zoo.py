@@ -58,6 +58,7 @@ QUICK = {
     ("changes_the_clock", "2.0.1"),
     ("changes_the_id_on_repeat", "1.6"),
     ("closes_before_answering", "2.0.1"),
+    ("forgets_every_tag", "1.6"),
     ("floods_changes", "1.6"),
 }
 """These are played in `make test` as well; all of them take some minutes."""

@@ -35,6 +35,7 @@ from agent.csms.v16.handlers_station import StationHandlers
 from agent.csms.v16.handlers_transactions import TransactionHandlers
 from agent.csms.v16.handlers_trigger import TriggerHandlers
 from agent.csms.v16.messages import ChargePointIdentity
+from agent.csms.v16.phase_rotation import rotation_key
 from agent.csms.v16.security_keys import security_keys
 from agent.csms.v16.transaction_ids import GivenNumbers, TransactionIds
 from agent.csms.v16.wire_values import read_id_tag_info, read_timestamp
@@ -219,7 +220,7 @@ class V16Adapter:
         return ConfigurationKeys(
             self._model,
             len(self._commands.evse_ids),
-            {} if security is None else security_keys(security),
+            rotation_key(self._model, self._commands.evse_ids) | ({} if security is None else security_keys(security)),
             updates_firmware=self._commands.files.firmware is not None,
         )
 

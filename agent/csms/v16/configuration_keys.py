@@ -1,9 +1,7 @@
 """OCPP 1.6 configuration keys as views of the device model. A key that would have no effect does not exist.
 
-Left out for that reason although OCPP 1.6 section 9.1 requires them: ConnectorPhaseRotation, ResetRetries (a reset is
-never unsuccessful: what does not stop in time is stopped by the restart) and StopTxnAlignedData (a StopTransaction
-carries the sample of its end alone). Of the optional ones: BlinkRepeat, LightIntensity (no light has a brightness) and
-MaxEnergyOnInvalidId.
+Left out for that reason, of those of OCPP 1.6 section 9.1: BlinkRepeat and LightIntensity, which are optional (no light
+has a brightness).
 """
 
 import logging
@@ -35,6 +33,7 @@ VARIABLES: dict[str, VariableKey] = {
     "LocalAuthListEnabled": VariableKey("LocalAuthListCtrlr", "Enabled"),
     "LocalAuthorizeOffline": VariableKey("AuthCtrlr", "LocalAuthorizeOffline"),
     "LocalPreAuthorize": VariableKey("AuthCtrlr", "LocalPreAuthorize"),
+    "MaxEnergyOnInvalidId": VariableKey("TxCtrlr", "MaxEnergyOnInvalidId"),
     "MeterValuesAlignedData": VariableKey("AlignedDataCtrlr", "Measurands"),
     "MeterValuesSampledData": VariableKey("SampledDataCtrlr", "TxUpdatedMeasurands"),
     "MeterValueSampleInterval": VariableKey("SampledDataCtrlr", "TxUpdatedInterval"),
@@ -44,8 +43,10 @@ VARIABLES: dict[str, VariableKey] = {
     "CertSigningWaitMinimum": VariableKey("SecurityCtrlr", "CertSigningWaitMinimum"),
     "CpoName": VariableKey("SecurityCtrlr", "OrganizationName"),
     "MinimumStatusDuration": VariableKey("OCPPCommCtrlr", "MinimumStatusDuration"),
+    "ResetRetries": VariableKey("OCPPCommCtrlr", "ResetRetries"),
     "StopTransactionOnEVSideDisconnect": VariableKey("TxCtrlr", "StopTxOnEVSideDisconnect"),
     "StopTransactionOnInvalidId": VariableKey("TxCtrlr", "StopTxOnInvalidId"),
+    "StopTxnAlignedData": VariableKey("AlignedDataCtrlr", "TxEndedMeasurands"),
     "StopTxnSampledData": VariableKey("SampledDataCtrlr", "TxEndedMeasurands"),
     "TransactionMessageAttempts": VariableKey("OCPPCommCtrlr", "MessageAttempts", "TransactionEvent"),
     "TransactionMessageRetryInterval": VariableKey("OCPPCommCtrlr", "MessageAttemptInterval", "TransactionEvent"),
@@ -56,7 +57,7 @@ VARIABLES: dict[str, VariableKey] = {
 _COMPANIONS = {"SupportedFeatureProfilesMaxLength": str(len(FEATURE_PROFILES.split(",")) + 1)}
 _LONGEST_LISTS = {
     f"{name}MaxLength": VARIABLES[name]
-    for name in ("MeterValuesAlignedData", "MeterValuesSampledData", "StopTxnSampledData")
+    for name in ("MeterValuesAlignedData", "MeterValuesSampledData", "StopTxnAlignedData", "StopTxnSampledData")
 }
 _BUILT = {
     "CertificateStoreMaxLength": str(MAX_ROOTS),
@@ -72,6 +73,7 @@ _BUILT = {
 }
 """Source: OCPP 1.6 sections 9.2 to 9.4; security white paper (SupportedFileTransferProtocols)."""
 _CONSTANTS = (
+    "ConnectorPhaseRotationMaxLength",
     "GetConfigurationMaxKeys",
     "NumberOfConnectors",
     "SupportedFeatureProfiles",
@@ -127,6 +129,7 @@ class ConfigurationKeys:
         self._model = model
         self._special = {name.casefold(): (name, key) for name, key in special.items()}
         constants = {
+            "ConnectorPhaseRotationMaxLength": str(connectors),
             "GetConfigurationMaxKeys": str(MAX_KEYS),
             "NumberOfConnectors": str(connectors),
             "SupportedFeatureProfiles": _feature_profiles(updates_firmware=updates_firmware),

@@ -12,7 +12,7 @@ from typing import assert_never
 from agent.csms.adapter import Outgoing, Payload, RpcError, RpcErrorCode
 from agent.csms.signed_values import signed_values
 from agent.csms.v16 import file_messages, statuses
-from agent.csms.v16.sampled_values import meter_values_of
+from agent.csms.v16.sampled_values import meter_values_of, transaction_data
 from agent.csms.v16.security_events import security_event, unauthorised_energy
 from agent.csms.v16.signed_data import signed_data
 from agent.csms.v16.wire_values import ID_TAG_CHARS, id_tag, timestamp
@@ -188,7 +188,7 @@ def _ended(fact: TransactionEnded, at_csms: TransactionAtCsms, model: DeviceMode
     if tag is not None:
         payload["idTag"] = tag
     signed = [signed_data(value, model) for value in signed_values(fact, model)]
-    values = [*meter_values_of(fact.samples, model), *signed]
+    values = [*transaction_data(fact.samples, model), *signed]
     if values:
         payload["transactionData"] = values
     return [Outgoing("StopTransaction", payload)]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from agent.csms.adapter import Payload
+from agent.csms.ended_samples import ended_measurands, fitting
 from agent.csms.v16.wire_values import timestamp
 from agent.domain.device_model import DeviceModel
 from agent.domain.facts import Sample
@@ -23,19 +24,24 @@ Values = Iterable[tuple[str, str | None]]
 
 
 def due_measurands(context: ReadingContext, model: DeviceModel) -> tuple[str, ...]:
-    """Return what MeterValuesAlignedData, StopTxnSampledData or MeterValuesSampledData asks of such a sample."""
-    match context:
-        case ReadingContext.SAMPLE_CLOCK:
-            return model.members("AlignedDataCtrlr", "Measurands")
-        case ReadingContext.TRANSACTION_END:
-            return model.members("SampledDataCtrlr", "TxEndedMeasurands")
-        case _:  # also what a TriggerMessage asks for: section 5.17
-            return model.members("SampledDataCtrlr", "TxUpdatedMeasurands")
+    """Return what MeterValuesAlignedData or MeterValuesSampledData asks of such a sample in MeterValues."""
+    if context is ReadingContext.SAMPLE_CLOCK:
+        return model.members("AlignedDataCtrlr", "Measurands")
+    return model.members("SampledDataCtrlr", "TxUpdatedMeasurands")  # also what a TriggerMessage asks for: section 5.17
 
 
 def meter_values_of(samples: Iterable[Sample], model: DeviceModel) -> list[Payload]:
     """Return a MeterValue of each sample that knows a configured measurand."""
     return [value for sample in samples if (value := _meter_value(sample, due_measurands(sample.context, model)))]
+
+
+def transaction_data(samples: Iterable[Sample], model: DeviceModel) -> list[Payload]:
+    """Return what StopTransaction carries: StopTxnAlignedData of clock-aligned samples, else StopTxnSampledData.
+
+    Source: sections 4.10 and 9.1; how much at most: `agent.csms.ended_samples`.
+    """
+    written = ((sample, _meter_value(sample, ended_measurands(sample.context, model))) for sample in samples)
+    return fitting((sample, value) for sample, value in written if value is not None)
 
 
 def _meter_value(sample: Sample, measurands: tuple[str, ...]) -> Payload | None:

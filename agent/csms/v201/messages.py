@@ -6,6 +6,7 @@ from enum import Enum
 from typing import assert_never
 
 from agent.csms.adapter import Outgoing, Payload
+from agent.csms.ended_samples import ended_measurands, fitting
 from agent.csms.signed_values import signed_values
 from agent.csms.v201.fault_events import notify_event
 from agent.csms.v201.sampled_values import REGISTER, has_register, meter_value, register_value
@@ -155,12 +156,25 @@ def _updated(fact: TransactionUpdated, model: DeviceModel) -> Payload:
 def _ended(fact: TransactionEnded, model: DeviceModel) -> Payload:
     event = _event("Ended", fact)
     event["transactionInfo"]["stoppedReason"] = STOPPED_REASONS[fact.stopped_reason]
-    measurands = model.members("SampledDataCtrlr", "TxEndedMeasurands")
-    _add_samples(event, fact, measurands, model, ReadingContext.TRANSACTION_END)
+    values = _ended_values(fact, model)
+    if values:
+        event["meterValue"] = values
     signed = [told for value in signed_values(fact, model) for told in signed_meter_value(value, fact.transaction_id)]
     if signed:
         event["meterValue"] = [*event.get("meterValue", ()), *signed]
     return event
+
+
+def _ended_values(fact: TransactionEnded, model: DeviceModel) -> list[Payload]:
+    """The end, and clock-aligned samples where they are asked for; SampledDataCtrlr.TxEndedInterval is 0."""
+    contexts = {ReadingContext.SAMPLE_CLOCK, ReadingContext.TRANSACTION_END}
+    samples = tuple(sample for sample in fact.samples if sample.context in contexts)
+    written = ((sample, meter_value(sample, ended_measurands(sample.context, model))) for sample in samples)
+    values = fitting((sample, value) for sample, value in written if value is not None)
+    end = ReadingContext.TRANSACTION_END
+    if REGISTER in ended_measurands(end, model) and not _told(samples, end):
+        values += _register(fact.register_wh, end, fact.at)
+    return values
 
 
 def _event(event_type: str, fact: TransactionFact) -> Payload:

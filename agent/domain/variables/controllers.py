@@ -1,8 +1,8 @@
 """Variables of the controller components, as far as the functions behind them are built.
 
 Left out although OCPP 2.0.1 part 2 lists them as required, because nothing here would act on them yet:
-NetworkConfigurationPriority and NetworkProfileConnectionAttempts (B09, B10), ResetRetries (a reset either happens or
-is refused), ItemsPerMessage and BytesPerMessage of GetReport (B08), CertificateEntries (M03).
+NetworkConfigurationPriority and NetworkProfileConnectionAttempts (B09, B10), ItemsPerMessage and BytesPerMessage of
+GetReport (B08), CertificateEntries (M03).
 """
 
 from dataclasses import replace
@@ -41,6 +41,7 @@ def communication() -> list[VariableDefinition]:
         seconds("OCPPCommCtrlr", "RetryBackOffWaitMinimum", 2, minimum=1),
         seconds("OCPPCommCtrlr", "RetryBackOffRandomRange", 5),
         integer("OCPPCommCtrlr", "RetryBackOffRepeatTimes", 6, maximum=30),
+        integer("OCPPCommCtrlr", "ResetRetries", 2, maximum=20),
         fixed(flag("OCPPCommCtrlr", "UnlockOnEVSideDisconnect", default=True)),
         fixed(members("OCPPCommCtrlr", "FileTransferProtocols", "", ())),
         *(fixed(integer("DeviceDataCtrlr", f"ItemsPerMessage[{name}]", ITEMS_PER_MESSAGE)) for name in EACH_WAY),
@@ -72,6 +73,7 @@ def transactions(*, signs: bool = False) -> list[VariableDefinition]:
         seconds("TxCtrlr", "EVConnectionTimeOut", 60),
         fixed(flag("TxCtrlr", "StopTxOnEVSideDisconnect", default=True)),
         flag("TxCtrlr", "StopTxOnInvalidId", default=True),
+        integer("TxCtrlr", "MaxEnergyOnInvalidId", 0, maximum=1_000_000, unit="Wh"),
         # Facts are journalled and sent once the back-end has accepted the station: B02, B03.
         fixed(flag("TxCtrlr", "TxBeforeAcceptedEnabled", default=True)),
         members("TxCtrlr", "TxStartPoint", "PowerPathClosed", TX_POINTS, at_least=1),
@@ -88,12 +90,13 @@ def metering(measurands: tuple[str, ...]) -> list[VariableDefinition]:
         members("SampledDataCtrlr", "TxUpdatedMeasurands", during, measurands),
         members("SampledDataCtrlr", "TxEndedMeasurands", begin_and_end, measurands),
         seconds("SampledDataCtrlr", "TxUpdatedInterval", 60, maximum=DAY_S),
-        # 0: an Ended event carries the samples of begin and end, none in between.
+        # 0: in 2.0.1 an Ended event carries the sample of the end alone; StopTransaction carries all of the interval.
         fixed(seconds("SampledDataCtrlr", "TxEndedInterval", 0)),
         members("AlignedDataCtrlr", "Measurands", during, measurands),
         seconds("AlignedDataCtrlr", "Interval", 900, maximum=DAY_S),
-        fixed(members("AlignedDataCtrlr", "TxEndedMeasurands", "", measurands)),
-        fixed(seconds("AlignedDataCtrlr", "TxEndedInterval", 0)),
+        members("AlignedDataCtrlr", "TxEndedMeasurands", "", measurands),
+        # There is one clock-aligned grid: the station answers with `Interval`.
+        fixed(seconds("AlignedDataCtrlr", "TxEndedInterval", 900)),
     ]
 
 

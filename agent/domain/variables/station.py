@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from agent.domain.variable import DataType, VariableDefinition, VariableKey
+from agent.domain.phase_rotation import UNKNOWN, rotations_of
+from agent.domain.variable import DataType, Mutability, VariableDefinition, VariableKey
 from agent.domain.variables import controllers
 from agent.domain.variables.rows import flag
 from agent.domain.vocabulary import ConnectorStatus
@@ -60,7 +61,7 @@ def station_definitions(station: StationDescription) -> list[VariableDefinition]
             if station.updates_firmware
             else ()
         ),
-        *(row for evse in station.evses for row in _evse(evse)),
+        *(row for evse in station.evses for row in _evse(evse, station.phases)),
         *controllers.communication(),
         *controllers.authorization(),
         *controllers.transactions(signs=station.signs),
@@ -84,7 +85,7 @@ def _charging_station(station: StationDescription) -> list[VariableDefinition]:
     ]
 
 
-def _evse(evse: EvseDescription) -> list[VariableDefinition]:
+def _evse(evse: EvseDescription, supply_phases: int) -> list[VariableDefinition]:
     at = VariableKey("EVSE", "", evse_id=evse.evse_id)
     connector = VariableKey("Connector", "", evse_id=evse.evse_id, connector_id=1)
     power = _constant(at, "Power", DataType.DECIMAL, None)
@@ -98,6 +99,13 @@ def _evse(evse: EvseDescription) -> list[VariableDefinition]:
         _availability_state(connector),
         _constant(connector, "ConnectorType", DataType.STRING, evse.connector_type),
         _constant(connector, "SupplyPhases", DataType.INTEGER, str(evse.phases)),
+        VariableDefinition(
+            replace(connector, variable="PhaseRotation"),
+            DataType.OPTION_LIST,
+            Mutability.READ_WRITE,
+            UNKNOWN,
+            values=rotations_of(supply_phases),
+        ),
     ]
 
 

@@ -12,6 +12,7 @@ Payload = dict[str, Any]
 Edit = Callable[[Payload], Any]
 
 START = frozenset({"StartTransaction", "TransactionEvent"})
+TAGGED = frozenset({"Authorize", "StartTransaction", "StopTransaction"})
 STOP = frozenset({"StopTransaction"})
 BOOT = frozenset({"BootNotification"})
 CLOCK = frozenset({"BootNotification", "Heartbeat"})
@@ -149,6 +150,8 @@ TRANSACTIONS = (
     ),
     Quirk("gives_no_id", "leaves transactionId out", without("transactionId", START), versions=V16),
     Quirk("forgets_the_tag", "leaves idTagInfo out", without("idTagInfo", START), versions=V16),
+    Quirk("forgets_every_tag", "leaves idTagInfo out everywhere", without("idTagInfo", TAGGED), versions=V16),
+    Quirk("calls_the_tag_null", "answers with null for idTagInfo", laid({"idTagInfo": None}, TAGGED), versions=V16),
     Quirk("calls_the_tag_invalid", "finds the token invalid at the start", edited(_token("Invalid"), START)),
     Quirk("calls_the_tag_blocked", "finds the token blocked at the start", edited(_token("Blocked"), START)),
     Quirk("calls_the_tag_concurrent", "finds a concurrent transaction", edited(_token("ConcurrentTx"), START)),

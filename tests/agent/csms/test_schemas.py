@@ -104,6 +104,20 @@ def test_an_unknown_property_is_let_pass_in_an_answer_received_and_never_in_one_
         V16.check_received_answer("StartTransaction", {"vendor": 1})
 
 
+@pytest.mark.parametrize("tag", [{}, {"idTagInfo": None}])
+def test_the_word_on_the_token_may_be_missing_where_the_transaction_is_known_all_the_same(tag: dict[str, None]) -> None:
+    """OCPP 1.6 sections 4.1, 4.8 and 4.10: idTagInfo is required in the first two."""
+    V16.check_received_answer("StartTransaction", {"transactionId": 7, **tag})
+    V16.check_received_answer("StopTransaction", {**tag})
+    for action, payload in (("Authorize", {**tag}), ("StartTransaction", {**tag})):
+        with pytest.raises(RpcError):
+            V16.check_received_answer(action, payload)
+    with pytest.raises(RpcError):
+        V16.check_received_answer("StartTransaction", {"transactionId": 7, "idTagInfo": {}})
+    with pytest.raises(RpcError):
+        V16.check_answer("StartTransaction", {"transactionId": 7, **tag})
+
+
 def test_what_is_prepared_is_not_built_again_and_what_is_unknown_is_refused() -> None:
     schemas = Schemas(RULES["ocpp1.6"])
     schemas.prepare("Reset")

@@ -80,7 +80,7 @@ def test_a_sample_without_a_transaction_is_a_mistake_of_the_caller() -> None:
     view = SessionView(False, None, None, ChargingState.IDLE)
     sample = Sample(ReadingContext.TRIGGER, reading(1, 1.0))
     with pytest.raises(ValueError, match="no transaction"):
-        TransactionRecorder(1).sampled(view, sample, Cause(PERIODIC), SessionRig().instant, offline=False)
+        TransactionRecorder(1).sampled(view, ev.SampleDue(sample, PERIODIC), SessionRig().instant, offline=False)
 
 
 def test_the_state_that_survives_a_crash_holds_the_offer_and_the_register() -> None:
@@ -123,4 +123,5 @@ def test_another_meter_in_mid_transaction_is_no_energy_of_it() -> None:
     rig.feed(ev.EvStoppedRequestingPower(), ev.PowerTurnedOff())
     rig.read_meter(13)
     assert ended(rig).register_wh == 5000
-    assert all(sample.reading.energy_import_wh is None for sample in ended(rig).samples)
+    _begin, *others = ended(rig).samples
+    assert [sample.reading.energy_import_wh for sample in others] == [None]

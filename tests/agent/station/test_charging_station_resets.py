@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from agent.domain.vocabulary import StoppedReason, TriggerReason
-from agent.station.charging_station import STOP_TIMEOUT_S
 from agent.station.commands import RemoteStart, ResetKind, ResetOutcome
+from agent.station.orderly_reset import RETRY_S, STOP_TIMEOUT_S
 from tests.agent.station.station_rig import (
     CARD,
     OTHER_CARD,
@@ -22,7 +22,12 @@ from tests.agent.station.station_rig import (
     unplug,
     until,
 )
+from tests.agent.store.disk_limits import file_size_limit
 from tests.fakes.virtual_station import VirtualStation
+
+
+def retries_toml(retries: int) -> str:
+    return f'[csms]\nframe_log = false\n[variables]\n"OCPPCommCtrlr.ResetRetries" = {retries}\n'
 
 
 @pytest.mark.parametrize("kind", list(ResetKind))
@@ -161,6 +166,46 @@ def test_stopping_ends_in_time_though_the_loop_of_an_evse_hangs(tmp_path: Path) 
         assert [transaction.evse_id for transaction in station.open_transactions()] == [1]
 
     play(tmp_path, story, evses=2)
+
+
+@pytest.mark.parametrize(("retries", "reason"), [(3, "HardReset"), (0, "PowerLoss")])
+def test_a_reset_whose_stop_cannot_be_stored_is_tried_again_as_often_as_configured(
+    tmp_path: Path, retries: int, reason: str
+) -> None:
+    """OCPP 1.6 section 9.1, ResetRetries: the disk recovers after 10 s, and the process dies with the supply."""
+
+    async def story(rig: VirtualStation) -> None:
+        station = station_of(rig)
+        await charge(rig)
+        await asyncio.sleep(10)
+        with file_size_limit(0):
+            assert await station.reset(ResetKind.IMMEDIATE) is ResetOutcome.ACCEPTED
+            await until(lambda: not contactor_closed(rig))
+            await asyncio.sleep(10)
+            assert (rig.restarts == 0) is (retries > 0)
+            if not retries:
+                await rig.kill()
+                rig.lines.bench.power_cut()
+                rig.lines.bench.power_on()
+        await (come_back(rig) if retries else rig.start())
+        assert (await ended(rig)).stop_reason == reason
+
+    play(tmp_path, story, version="1.6", extra_toml=retries_toml(retries))
+
+
+def test_a_reset_comes_all_the_same_after_its_last_retry(tmp_path: Path) -> None:
+    async def story(rig: VirtualStation) -> None:
+        station = station_of(rig)
+        await charge(rig, 1)
+        station.evses[1]._inbox.get = asyncio.Event().wait  # type: ignore[method-assign,assignment]  # it waits for ever
+        await asyncio.sleep(1.5)
+        began_s = asyncio.get_running_loop().time()
+        await station.reset(ResetKind.IMMEDIATE)
+        await until(lambda: rig.restarts > 0, 100)
+        assert asyncio.get_running_loop().time() - began_s == pytest.approx(3 * STOP_TIMEOUT_S + 2 * RETRY_S, abs=0.5)
+        await rig.kill()
+
+    play(tmp_path, story, extra_toml=retries_toml(2))
 
 
 def test_the_card_that_was_stopped_by_a_reset_is_not_charging_afterwards(tmp_path: Path) -> None:

@@ -221,7 +221,7 @@ async def test_ten_thousand_rows_drain_in_order_with_few_in_memory(tmp_path: Pat
         range(10_000, 10_010)
     )
     assert most <= 64
-    assert len(rig.journal._messages) == 0
+    assert not rig.journal._messages._rows
     await rig.stop()
 
 

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import pytest
+
 from agent.csms.adapter import Adapter
 from agent.domain.vocabulary import IdToken
 from tests.agent.csms.link_house import House, house
@@ -69,6 +71,20 @@ async def test_a_refused_token_reaches_the_station_and_the_stop_still_has_its_nu
         await home.journal.until_empty()
         assert home.deauthorized == ["tx-1"]
         assert told(home)[-1][1]["transactionId"] == 9
+
+
+@pytest.mark.parametrize("tag", [{}, {"idTagInfo": None}])
+async def test_a_start_answered_without_a_word_on_the_token_is_answered(tag: Json) -> None:
+    """Section 4.8 requires idTagInfo; a back-end that forgets it has begun the transaction all the same."""
+    async with online() as home:
+        home.csms.on("StartTransaction", {"transactionId": 9, **tag})
+        home.csms.on("StopTransaction", {**tag})
+        home.journal.put(STARTED, ENDED)
+        await home.journal.until_empty()
+        assert [action for action, _ in told(home)] == ["StartTransaction", "MeterValues", "StopTransaction"]
+        assert told(home)[-1][1]["transactionId"] == 9
+        assert home.deauthorized == []
+        assert home.journal.acknowledged == [1, 2]
 
 
 async def test_two_transactions_keep_their_numbers_apart() -> None:

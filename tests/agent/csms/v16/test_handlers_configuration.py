@@ -27,6 +27,8 @@ READ_ONLY = {
     "ReserveConnectorZeroSupported": "true",
     "SendLocalListMaxLength": "10000",
     "StopTransactionOnEVSideDisconnect": "true",
+    "StopTxnAlignedDataMaxLength": "7",
+    "ConnectorPhaseRotationMaxLength": "2",
     "StopTxnSampledDataMaxLength": "7",
     "SupportedFeatureProfiles": (
         "Core,FirmwareManagement,LocalAuthListManagement,RemoteTrigger,Reservation,SmartCharging"
@@ -64,16 +66,16 @@ def everything(model: DeviceModel) -> dict[str, str]:
 async def test_without_names_all_keys_are_told(request_: Payload) -> None:
     answered = await Rig().ask("GetConfiguration", request_)
     told = {each["key"]: each for each in answered["configurationKey"]}
-    assert set(told) == set(VARIABLES) | set(READ_ONLY)
+    assert set(told) == {*VARIABLES, *READ_ONLY, "ConnectorPhaseRotation"}
     assert {name: each["value"] for name, each in told.items() if each["readonly"]} == READ_ONLY
     assert "unknownKey" not in answered
 
 
 async def test_some_keys_are_told_in_any_case_and_unknown_ones_named() -> None:
-    answered = await get(Rig(), "heartbeatinterval", "NoSuchKey", "ConnectorPhaseRotation", "HeartbeatInterval")
+    answered = await get(Rig(), "heartbeatinterval", "NoSuchKey", "LightIntensity", "HeartbeatInterval")
     assert answered == {
         "configurationKey": [{"key": "HeartbeatInterval", "readonly": False, "value": "300"}],
-        "unknownKey": ["NoSuchKey", "ConnectorPhaseRotation"],
+        "unknownKey": ["NoSuchKey", "LightIntensity"],
     }
 
 
@@ -106,7 +108,7 @@ async def test_a_change_is_taken_at_once(key: str, value: str, kept: str) -> Non
     ("key", "value", "status"),
     [
         ("NoSuchKey", "1", "NotSupported"),
-        ("ResetRetries", "1", "NotSupported"),
+        ("BlinkRepeat", "1", "NotSupported"),
         ("NumberOfConnectors", "3", "Rejected"),
         ("StopTransactionOnEVSideDisconnect", "false", "Rejected"),
         ("HeartbeatInterval", "soon", "Rejected"),

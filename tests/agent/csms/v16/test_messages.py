@@ -32,6 +32,7 @@ KNOWN = TransactionAtCsms(start_acknowledged=True, csms_transaction_id=7)
 LISTS = {
     "MeterValuesSampledData": VariableKey("SampledDataCtrlr", "TxUpdatedMeasurands"),
     "MeterValuesAlignedData": VariableKey("AlignedDataCtrlr", "Measurands"),
+    "StopTxnAlignedData": VariableKey("AlignedDataCtrlr", "TxEndedMeasurands"),
     "StopTxnSampledData": VariableKey("SampledDataCtrlr", "TxEndedMeasurands"),
 }
 
@@ -200,6 +201,27 @@ def test_a_stop_tells_reason_register_and_the_samples_of_the_end() -> None:
         "reason": "EVDisconnected",
         "idTag": TOKEN.value,
     }
+
+
+def test_a_stop_carries_of_each_kind_of_sample_the_measurands_that_its_key_names() -> None:
+    """Sections 4.10 and 9.1: StopTxnSampledData, StopTxnAlignedData; the keys of MeterValues have no say in it."""
+    kinds = (ReadingContext.TRANSACTION_END, ReadingContext.SAMPLE_CLOCK, ReadingContext.SAMPLE_PERIODIC)
+    samples = (sample(context=ReadingContext.TRANSACTION_BEGIN), *(sample(context=kind) for kind in kinds))
+    payload = one(
+        replace(ENDED, samples=samples),
+        StopTxnSampledData="Power.Active.Import",
+        StopTxnAlignedData="Frequency",
+        MeterValuesSampledData="Voltage",
+        MeterValuesAlignedData="Voltage",
+    )
+    assert {value[:2] for value in sampled(payload["transactionData"])} == {
+        ("Transaction.Begin", "Power.Active.Import"),
+        ("Sample.Clock", "Frequency"),
+        ("Sample.Periodic", "Power.Active.Import"),
+        ("Transaction.End", "Power.Active.Import"),
+    }
+    without = one(replace(ENDED, samples=samples), StopTxnAlignedData="", StopTxnSampledData="")
+    assert "transactionData" not in without
 
 
 def test_a_stop_by_nobody_or_by_a_token_that_1_6_cannot_carry_has_no_id_tag() -> None:
