@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from tests.conformance.lessons import lesson_rows
 from tests.conformance.page import html_page, text_page
 from tests.conformance.rows import rows
 
@@ -10,7 +11,7 @@ from tests.conformance.rows import rows
 def main(words: list[str]) -> int:
     """Write both pages and say how far they go."""
     text, html = map(Path, words)
-    found = rows()
+    found = [*rows(), *lesson_rows()]
     for path, content in ((text, text_page(found)), (html, html_page(found))):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")

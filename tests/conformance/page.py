@@ -8,9 +8,9 @@ from tests.conformance.rows import Row
 
 TITLE = "Pilotline: conformance to OCPP 1.6 and its security white paper"
 INTRODUCTION = (
-    "Messages, configuration keys, profiles and errors count as built if the code's own tables say so; features, if "
-    "tests are named for them. Every test named here exists and is collected; the test suite says so. Sections: OCPP "
-    "1.6 edition 2; J: OCPP-J 1.6; white paper: Improved security for OCPP 1.6-J, edition 3."
+    "Messages, configuration keys, profiles and errors count as built if the code's own tables say so; features and "
+    "lessons of the field, if tests are named for them. Every test named here exists and is collected; the test suite "
+    "says so. Sections: OCPP 1.6 edition 2; J: OCPP-J 1.6; white paper: Improved security for OCPP 1.6-J, edition 3."
 )
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --built: #0a7d4f; --not: #8a6d00; }

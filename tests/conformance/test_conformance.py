@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import tomllib
 from functools import cache
+from html import escape
 from pathlib import Path
 
 from hypothesis import given
@@ -11,14 +13,19 @@ from hypothesis import strategies as st
 from tests.agent.csms.v16.official import OFFICIAL
 from tests.conformance import standard
 from tests.conformance.__main__ import main
+from tests.conformance.lessons import LESSONS, lesson_rows, numbers_in
 from tests.conformance.page import html_page, text_page
 from tests.conformance.rows import ROOT, Row, claimed_names, known_keys, rows, secured_rig, sent_actions
+
+
+def all_rows() -> list[Row]:
+    return [*rows(), *lesson_rows()]
 
 
 @cache
 def collected() -> frozenset[str]:
     """Every test that pytest collects in the files that the page names, with and without its parameters."""
-    files = sorted({test.partition("::")[0] for row in rows() for test in (*row.tests, *row.general)})
+    files = sorted({test.partition("::")[0] for row in all_rows() for test in (*row.tests, *row.general)})
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *files]
     told = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     names = {line for line in told.splitlines() if "::" in line}
@@ -26,7 +33,7 @@ def collected() -> frozenset[str]:
 
 
 def test_every_test_that_the_page_names_is_collected() -> None:
-    named = {test for row in rows() for test in (*row.tests, *row.general)}
+    named = {test for row in all_rows() for test in (*row.tests, *row.general)}
     assert sorted(named - collected()) == []
 
 
@@ -41,6 +48,19 @@ def test_every_key_of_the_standard_that_is_built_has_a_test_of_what_it_does() ->
     keys = [row for row in rows() if row.group == "configuration key" and row.section.startswith("9.") and row.is_built]
     assert len(keys) > 40
     assert [row.name for row in keys if not set(row.tests) - set(row.general)] == []
+
+
+def test_every_lesson_of_the_field_is_learnt_or_says_why_not() -> None:
+    lessons = lesson_rows()
+    assert [int(row.name.partition(":")[0]) for row in lessons] == list(range(1, 121))
+    assert [row.name for row in lessons if row.is_built and row.reason] == []
+    assert [row.name for row in lessons if not row.is_built and not row.reason] == []
+    told = tomllib.loads(LESSONS.read_text("utf-8"))
+    assert {*told["tests"], *told["why"]} <= {number for of_one in told["lessons"].values() for number in of_one}
+
+
+def test_a_citation_is_a_number_a_list_or_a_range() -> None:
+    assert numbers_in("Lesson 7; lessons 42, 43 and 50, and lessons 52 to 54. 3 lessons") == {7, 42, 43, 50, 52, 53, 54}
 
 
 def test_nothing_is_claimed_of_what_is_not_built_or_not_known() -> None:
@@ -68,9 +88,9 @@ def test_every_key_of_the_station_is_on_the_page() -> None:
 def test_both_pages_tell_every_row(tmp_path: Path) -> None:
     assert main([str(tmp_path / "a/pics.txt"), str(tmp_path / "b/pics.html")]) == 0
     text, html = ((tmp_path / name).read_text("utf-8") for name in ("a/pics.txt", "b/pics.html"))
-    for row in rows():
+    for row in all_rows():
         assert f"{row.name} ({row.section}): {'built' if row.is_built else 'not built'}" in text
-        assert row.name in html
+        assert escape(row.name) in html
     assert "<script" not in html
     assert not any(sign in html for sign in ("://", "src=", "url(", "@import")), "it asks nothing of the network"
 

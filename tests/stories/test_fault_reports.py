@@ -202,6 +202,26 @@ def test_a_13_a_cable_gets_13_a_from_the_first_duty_cycle_on(tmp_path: Path) -> 
     play(tmp_path, "2.0.1", story, board="safety:socket")
 
 
+def test_a_triggered_status_keeps_its_error_code(tmp_path: Path) -> None:
+    """Lesson 111; OCPP 1.6, 4.9 and 5.17."""
+
+    async def story(seat: Seat) -> None:
+        await seat.charge()
+        seat.do("fault", evse=1, kind="ground")
+        await asyncio.sleep(5.0)
+        told = seat.statuses[-1]
+        assert told["errorCode"] == "GroundFailure"
+        asked = {"requestedMessage": "StatusNotification", "connectorId": 1}
+        assert (await seat.station.csms.send(None, "TriggerMessage", asked)) == {"status": "Accepted"}
+        await asyncio.sleep(2.0)
+        assert len(seat.statuses) >= 2
+        fields = ("status", "errorCode", "vendorErrorCode")
+        assert [seat.statuses[-1].get(name) for name in fields] == [told.get(name) for name in fields]
+        assert seat.statuses[-1] is not told
+
+    play(tmp_path, "1.6", story)
+
+
 def test_a_residual_current_outlasts_its_cause_until_the_car_is_unplugged(tmp_path: Path) -> None:  # RC-01
     async def story(seat: Seat) -> None:
         await seat.charge()
