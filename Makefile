@@ -12,7 +12,7 @@ HIL += -n 4 --dist loadgroup --junitxml build/hil/junit.xml
 HIL_REPORT := python -m hil.report build/hil/results build/hil/report.html
 NOT_BUILT := deb image boot-test boot-test-long
 
-.PHONY: help venv check format test test-again test-slow test-independent browser test-browser labgrid-venv test-labgrid test-boot-tools demo bench hil hil-quick pics schema diagram lock clean $(NOT_BUILT)
+.PHONY: help venv check format test test-again test-slow test-independent browser test-browser labgrid-venv test-labgrid test-boot-tools test-hsm demo bench hil hil-quick pics schema diagram lock clean $(NOT_BUILT)
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -41,7 +41,7 @@ test-browser: $(READY) browser ## look at the report of the bench with a real br
 	$(BIN)/pytest -m browser
 
 test-slow: $(READY) ## tests that take minutes: kills, long random sequences
-	$(BIN)/pytest -n 8 --dist worksteal -m "slow and not labgrid and not independent and not boot_tools"
+	$(BIN)/pytest -n 8 --dist worksteal -m "slow and not labgrid and not independent and not boot_tools and not hsm"
 
 test-independent: $(READY) ## sessions at a strict OCPP 1.6 server by other people; installs Debian's node if there is none (as root)
 	@command -v npm >/dev/null || { [ "$$(id -u)" = 0 ] || { echo "make test-independent: install nodejs and npm, or call me as root" >&2; exit 1; }; apt-get update && apt-get install -y --no-install-recommends nodejs npm; }
@@ -59,6 +59,10 @@ test-labgrid: $(READY) $(LABGRID) ## a bench that a real labgrid lends; installs
 test-boot-tools: $(READY) ## boot loaders by their own tools; installs Debian's avrdude if there is none (as root)
 	@command -v avrdude >/dev/null || { [ "$$(id -u)" = 0 ] || { echo "make test-boot-tools: install avrdude, or call me as root" >&2; exit 1; }; apt-get update && apt-get install -y --no-install-recommends avrdude; }
 	$(BIN)/pytest -m boot_tools
+
+test-hsm: $(READY) ## the station's key on a token: SoftHSM; installs Debian's softhsm2 and opensc if there are none (as root)
+	@command -v softhsm2-util pkcs11-tool >/dev/null && [ -e /usr/lib/softhsm/libsofthsm2.so ] || { [ "$$(id -u)" = 0 ] || { echo "make test-hsm: install softhsm2 and opensc, or call me as root" >&2; exit 1; }; apt-get update && apt-get install -y --no-install-recommends softhsm2 opensc; }
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r requirements/pkcs11.txt && $(BIN)/pytest -m hsm
 
 demo: $(READY) ## one charging session, live; OCPP=1.6 or 2.0.1; KEEP=1 leaves it running
 	$(BIN)/pilotline-bench demo --ocpp $(OCPP) $(if $(KEEP),--keep)

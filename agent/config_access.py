@@ -10,6 +10,8 @@ from agent.config_tables import AgentConfig, ConnectionProfileConfig, CsmsConfig
 _BASIC_AUTHENTICATION = (1, 2)
 _TLS = (2, 3)
 _MUTUAL_TLS = 3
+_OTHERS = 0o077
+"""Rights of everybody but the owner."""
 
 Refuse = Callable[[KeyPath, str], NoReturn]
 Table = CsmsConfig | ConnectionProfileConfig
@@ -26,6 +28,27 @@ def check_access(config: AgentConfig, refuse: Refuse) -> None:
         _check_url(table, path, refuse)
         _check_security_profile(config, table, path, refuse)
         _check_password(table, path, refuse)
+
+
+def check_token(config: AgentConfig, refuse: Refuse) -> None:
+    """Check what can be seen of a token without opening it."""
+    token, path = config.csms.token, ("csms", "token")
+    if token is None:
+        return
+    if config.csms.station_key != "ecdsa":
+        refuse(("csms", "station_key"), "ecdsa, because keys on a token are ECDSA on P-256")
+    if not token.module.is_file():
+        refuse((*path, "module"), "a PKCS#11 library that exists")
+    try:
+        mode = token.pin_file.stat().st_mode
+    except OSError as error:
+        refuse((*path, "pin_file"), f"a readable file ({error.strerror})")
+    if mode & _OTHERS:
+        refuse((*path, "pin_file"), "a file that its owner alone may read (chmod 600)")
+    from importlib.util import find_spec  # noqa: PLC0415 - only where there is a token
+
+    if find_spec("pkcs11") is None:
+        refuse(path, "the Python package python-pkcs11, which is not installed (requirements/pkcs11.txt)")
 
 
 def _tables(csms: CsmsConfig) -> Iterator[tuple[KeyPath, Table]]:

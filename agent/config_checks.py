@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import hal
-from agent.config_access import check_access
+from agent.config_access import check_access, check_token
 from agent.config_can import check_board_line
 from agent.config_cards import check_cards
 from agent.config_errors import KeyPath, key_text
@@ -243,6 +243,7 @@ _RULES: tuple[Callable[[AgentConfig, _Refuse], None], ...] = (
     _check_vendor,
     _check_time_zone,
     check_access,
+    check_token,
     _check_reconnect,
     _check_free_vend,
     _check_firmware,

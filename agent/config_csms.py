@@ -1,4 +1,4 @@
-"""The tables of further back-ends."""
+"""The tables of further back-ends, and of the token that holds this station's keys."""
 
 from pathlib import Path
 
@@ -27,3 +27,12 @@ class ConnectionProfileConfig:
     client_certificate_file: Path | None = setting(FilePath(), "PEM chain for profile 3", default=None)
     client_key_file: Path | None = setting(FilePath(), "PEM key for profile 3", default=None)
     verify_csms_common_name: bool = setting(Flag(), "check the back-end's name in its certificate", default=True)
+
+
+@settings
+class TokenConfig:
+    """A PKCS#11 token, such as a secure element, that makes this station's keys and never gives them away."""
+
+    module: Path = setting(FilePath(), "the vendor's PKCS#11 library")
+    label: str = setting(Text(32, "a token's label"), "label of the token")
+    pin_file: Path = setting(FilePath(), "file that holds the user PIN, readable for its owner alone (mode 0600)")

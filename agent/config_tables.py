@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from agent.config_csms import ConnectionProfileConfig as ConnectionProfileConfig  # noqa: PLC0414 - one of the tables
+from agent.config_csms import TokenConfig
 from agent.config_errors import Origin
 from agent.config_files import ConfigTree
 from agent.config_guard import ContactorConfig, SupervisionConfig, TemperatureConfig
@@ -49,7 +50,7 @@ class StationConfig:
     state_dir: Path = setting(FilePath(), "directory of the database", default=Path("/var/lib/pilotline"))
     supply_max_current_a: float = setting(Number(6, 2000, "A"), "supply shared by all EVSEs, per phase, A")
     supply_policy: str = setting(
-        Choice("equal", "first_come", "configured"), "how the rest above every minimum is divided", default="equal"
+        Choice("equal", "first_come", "configured"), "how the rest is divided", default="equal"
     )
     phases: int = setting(Choice(1, 3), "phases of the supply", default=3)
     time_zone: str = setting(Text(64, "an IANA time zone"), "zone for people; not shown anywhere yet", default="UTC")
@@ -89,7 +90,7 @@ class CsmsConfig:
     frame_log: bool = _flag("log every OCPP frame, secrets masked", default=True)
     secure_url: str | None = setting(
         Text(512, "a wss:// URL"),
-        "dialled once the back-end has raised the profile to 2 or 3; absent: url with wss://",
+        "dialled once the profile was raised to 2 or 3; absent: url with wss://",
         default=None,
     )
     certificates_dir: Path | None = setting(
@@ -98,6 +99,7 @@ class CsmsConfig:
     station_key: str = setting(
         Choice("ecdsa", "rsa"), "key made for this station's certificate: P-256, or RSA of 2048 bits", default="ecdsa"
     )
+    token: TokenConfig | None = table(TokenConfig, "PKCS#11 token of that key; absent: a file", default=None)
     renew_certificate_days: int = setting(
         Number(1, 365, "days", whole=True), "a new certificate is asked for so long before the end, days", default=30
     )

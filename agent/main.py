@@ -53,12 +53,27 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _build(config: AgentConfig) -> None:
-    """Build what a start would refuse by its configuration alone; nothing is opened. Raises: ConfigError."""
+    """Build what a start would refuse by its configuration alone, and open the token, if any. Raises: ConfigError."""
     from agent.hardware import build_hardware  # noqa: PLC0415 - as a start does
     from agent.presets import build_device_model  # noqa: PLC0415
 
     build_device_model(config)
     build_hardware(config, lambda: datetime.now(UTC))
+    if config.csms.token is not None:
+        _open_token(config)
+
+
+def _open_token(config: AgentConfig) -> None:
+    """A token that does not open stops no start, since cars are charged without: only a check refuses it."""
+    from agent.csms.configured import token_of  # noqa: PLC0415 - only where there is one
+
+    token = token_of(config.csms)
+    try:
+        if token is not None:
+            token.probe()
+            token.link.close()
+    except OSError as error:
+        raise config.sources.error(("csms", "token"), "csms.token", f"a token that opens: {error}") from error
 
 
 def _log_to_stderr(level: str) -> None:

@@ -58,7 +58,7 @@ def test_no_tracked_file_names_a_machine_or_a_package_index() -> None:
     assert not found
 
 
-@pytest.mark.parametrize("name", ["runtime", "dev", "labgrid"])
+@pytest.mark.parametrize("name", ["runtime", "dev", "labgrid", "pkcs11"])
 def test_every_locked_package_has_one_version_and_a_hash(name: str) -> None:
     text = text_of(ROOT / f"requirements/{name}.txt").replace("\\\n", " ")
     entries = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.config import AgentConfig, ConnectionProfileConfig, CsmsConfig
 from agent.csms.back_off import BackOffRange
@@ -12,6 +13,7 @@ from agent.csms.security.access import Access, AccessPolicy
 from agent.csms.security.back_end_plan import BackEndPlan
 from agent.csms.security.certificate_files import CertificateFiles
 from agent.csms.security.certificate_signing import CertificateSigning, SendRequest, SigningPolicy
+from agent.csms.security.device_key import FileKeys
 from agent.csms.security.dial_plan import Attempts
 from agent.csms.security.own_certificate import OwnCertificate
 from agent.csms.security.root_store import RootPolicy, RootStore
@@ -19,6 +21,9 @@ from agent.csms.security.station_security import StationSecurity
 from agent.csms.security.vocabulary import CertificateUse, RaiseSecurityEvent
 from agent.csms.settings import LinkTiming
 from agent.domain.device_model import DeviceModel, VariableKey
+
+if TYPE_CHECKING:
+    from agent.csms.security.token_keys import TokenKeys
 
 MAIN = "main"
 """Name of the back-end that [csms] itself describes: the first in priority."""
@@ -35,10 +40,20 @@ def timing_of(config: CsmsConfig, *, learn_utc: bool) -> LinkTiming:
     )
 
 
-def back_ends_of(config: CsmsConfig) -> list[BackEndPlan]:
+def token_of(config: CsmsConfig) -> "TokenKeys | None":
+    """The token that holds this station's keys; nothing is opened. None: they lie in files."""
+    if config.token is None:
+        return None
+    from agent.csms.security.token_keys import TokenKeys  # noqa: PLC0415 - a start without a token is spared it
+    from agent.csms.security.token_link import TokenAddress  # noqa: PLC0415 - as above
+
+    return TokenKeys(TokenAddress(config.token.module, config.token.label, config.token.pin_file))
+
+
+def back_ends_of(config: CsmsConfig, token: "TokenKeys | None" = None) -> list[BackEndPlan]:
     """Every configured back-end, by priority."""
-    further = [_plan(config, profile, profile.name) for profile in config.connection_profiles]
-    return [_plan(config, config, MAIN), *further]
+    further = [_plan(config, profile, profile.name, token) for profile in config.connection_profiles]
+    return [_plan(config, config, MAIN, token), *further]
 
 
 def security_of(
@@ -55,9 +70,11 @@ def security_of(
     files = CertificateFiles(csms.certificates_dir or config.station.state_dir / "certificates")
     check_additional = model.boolean(*_CHECK)
     roots = RootStore(files, RootPolicy(check_additional=check_additional, configured_file=csms.ca_file), now)
-    own = OwnCertificate(files, config.station.serial_number or csms.identity, now, key_kind=csms.station_key)
+    token = token_of(csms)
+    name = config.station.serial_number or csms.identity
+    own = OwnCertificate(files, name, now, keys=token or FileKeys(csms.station_key))
     access = Access(
-        back_ends_of(csms),
+        back_ends_of(csms, token),
         config.station.state_dir / "access",
         dial,
         own=own,
@@ -94,7 +111,9 @@ def _root_files(csms: CsmsConfig, roots: RootStore) -> tuple[Path, ...]:
     return (*configured, *roots.files(CertificateUse.CSMS_ROOT))
 
 
-def _plan(csms: CsmsConfig, table: CsmsConfig | ConnectionProfileConfig, name: str) -> BackEndPlan:
+def _plan(
+    csms: CsmsConfig, table: CsmsConfig | ConnectionProfileConfig, name: str, token: "TokenKeys | None"
+) -> BackEndPlan:
     endpoint = Endpoint(
         url=table.url,
         identity=table.identity or csms.identity,
@@ -104,6 +123,7 @@ def _plan(csms: CsmsConfig, table: CsmsConfig | ConnectionProfileConfig, name: s
         client_key_file=table.client_key_file,
         verify_common_name=table.verify_csms_common_name,
         ping_interval_s=csms.ping_interval_s,
+        token=token,
     )
     versions = table.ocpp_versions or csms.ocpp_versions
     subprotocols = tuple(subprotocol_of(version) for version in versions)

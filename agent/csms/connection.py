@@ -14,7 +14,7 @@ from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 from agent.csms.rpc import MAX_FRAME_CHARS
-from agent.csms.tls import TlsMaterial, tls_context
+from agent.csms.tls import ShowsTokenKey, TlsMaterial, tls_context
 from hal.value import dataclass
 
 DIAL_TIMEOUT_S = 30.0
@@ -67,6 +67,9 @@ class Endpoint:
     ping_interval_s: float = 30.0
     """0: no pings of ours; the back-end's are always answered."""
 
+    token: ShowsTokenKey | None = None
+    """Where the key is that `client_key_file` only refers to."""
+
     @property
     def tls(self) -> TlsMaterial:
         """Files that a connection over TLS is made with."""
@@ -77,6 +80,7 @@ class Endpoint:
             certificate_file=self.client_certificate_file,
             key_file=self.client_key_file,
             verify_name=self.verify_common_name,
+            token=self.token,
         )
 
     @property

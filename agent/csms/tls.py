@@ -6,7 +6,9 @@ networks reach back-ends by address.
 
 import ssl
 from pathlib import Path
+from typing import Protocol
 
+from agent.csms.security.device_key import REFERENCE
 from hal.value import dataclass
 
 CIPHERS = (
@@ -21,6 +23,13 @@ CIPHERS = (
 and ECDHE-RSA-AES-GCM, which most back-ends have. TLS 1.3 has no weak suites."""
 
 
+class ShowsTokenKey(Protocol):
+    """A token whose keys sign handshakes."""
+
+    def show(self, context: ssl.SSLContext, text: str, chain_file: Path) -> None:
+        """Let `context` prove itself by the key that `text`, a key file's, refers to. Raises: OSError."""
+
+
 @dataclass(frozen=True, slots=True)
 class TlsMaterial:
     """Files that a connection is made with."""
@@ -32,6 +41,8 @@ class TlsMaterial:
     certificate_file: Path | None = None
     key_file: Path | None = None
     verify_name: bool = True
+    token: ShowsTokenKey | None = None
+    """Where the key is that `key_file` only refers to."""
 
 
 def tls_context(material: TlsMaterial) -> ssl.SSLContext:
@@ -50,8 +61,18 @@ def tls_context(material: TlsMaterial) -> ssl.SSLContext:
     if material.with_system or not material.ca_files:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
     if material.certificate_file is not None:
-        context.load_cert_chain(material.certificate_file, material.key_file)
+        _show(context, material, material.certificate_file)
     return context
+
+
+def _show(context: ssl.SSLContext, material: TlsMaterial, chain_file: Path) -> None:
+    text = material.key_file.read_text("utf-8") if material.key_file is not None else ""
+    if not text.startswith(REFERENCE):
+        context.load_cert_chain(chain_file, material.key_file)
+    elif material.token is None:
+        raise OSError("the key is on a PKCS#11 token, and the configuration has no [csms.token]")
+    else:
+        material.token.show(context, text, chain_file)
 
 
 def anchor_of(tls: ssl.SSLObject | None) -> str | None:

@@ -1,7 +1,7 @@
 """This station's own certificate: its keys, signing requests, and the certificate on trial (runner).
 
 Source: white paper edition 3 and OCPP 2.0.1 part 2, A02 and A03. Rules kept here:
-* A private key is made here, lies in a file of mode 0600 and goes nowhere.
+* A private key is made here, lies in a file of mode 0600 or on a token (`device_key`), and goes nowhere.
 * A signed certificate is checked when it arrives, and used only for the key that was sent last.
 * The certificate in use stays until the station has connected with the new one.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from agent.csms.security.certificate_files import CertificateFiles
 from agent.csms.security.certificate_index import OwnEntry
+from agent.csms.security.device_key import DeviceKeys, FileKeys
 from agent.csms.security.vocabulary import CertificateError
 from hal.value import dataclass
 
@@ -37,13 +38,13 @@ class OwnCertificate:
         common_name: str,
         now: Callable[[], datetime],
         *,
-        key_kind: str = "ecdsa",
+        keys: DeviceKeys | None = None,
     ) -> None:
-        """`key_kind`: ecdsa (P-256) or rsa (2048 bits)."""
+        """`keys`: where they are made; None: in files."""
         self._files = files
         self._common_name = common_name
         self._now = now
-        self._key_kind = key_kind
+        self._keys = keys or FileKeys()
         self._turn = asyncio.Lock()
 
     @property
@@ -96,26 +97,31 @@ class OwnCertificate:
 
         from agent.csms.security import signing_request  # noqa: PLC0415 - cryptography
 
-        key = signing_request.new_key(self._key_kind)
-        key_pem = signing_request.key_pem(key)
+        text = self._keys.make(self._kept())
+        key = self._keys.load(text)
         name = f"pending-{hashlib.sha256(signing_request.public_bytes(key)).hexdigest()[:_KEY_NAME_LENGTH]}.key"
-        self._files.change({name: key_pem}, pending_key=name)
+        self._files.change({name: text.encode()}, pending_key=name)
         return signing_request.request_pem(key, self._common_name, organization)
 
+    def _kept(self) -> tuple[str, ...]:
+        """Key files that are needed whatever becomes of the request."""
+        index = self._files.index
+        return tuple(self._files.read(each.key_file) for each in (index.own, index.trial) if each is not None)
+
     def _check(self, chain_pem: str, root_files: tuple[Path, ...], now: datetime) -> tuple[OwnEntry, dict[str, bytes]]:
-        from agent.csms.security import signing_request, x509_checks  # noqa: PLC0415 - cryptography, in this thread
+        from agent.csms.security import x509_checks  # noqa: PLC0415 - cryptography, in this thread
 
         pending = self._files.index.pending_key
         if pending is None:
             raise CertificateError("no key waits for a certificate")
-        key_pem = self._files.read(pending)
+        text = self._files.read(pending)
         roots = [each for file in root_files for each in x509_checks.read_certificates(file.read_text("utf-8"))]
         chain = x509_checks.read_certificates(chain_pem)
-        public_key = signing_request.load_key(key_pem).public_key()
+        public_key = self._keys.load(text).public_key()
         kept = x509_checks.check_own_chain(chain, roots, public_key, self._common_name, now)
         entry = OwnEntry(x509_checks.fingerprint(kept[0]), kept[0].not_valid_after_utc.isoformat())
         files = {
             entry.chain_file: b"".join(x509_checks.pem_of(each) for each in kept),
-            entry.key_file: key_pem.encode(),
+            entry.key_file: text.encode(),
         }
         return entry, files

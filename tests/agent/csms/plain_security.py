@@ -13,6 +13,7 @@ from agent.csms.security.access import Access, AccessPolicy
 from agent.csms.security.back_end_plan import BackEndPlan
 from agent.csms.security.certificate_files import CertificateFiles
 from agent.csms.security.certificate_signing import CertificateSigning, SendRequest, SigningPolicy, SigningRefusedError
+from agent.csms.security.device_key import DeviceKeys
 from agent.csms.security.own_certificate import OwnCertificate
 from agent.csms.security.root_store import RootPolicy, RootStore
 from agent.csms.security.station_security import StationSecurity
@@ -50,7 +51,7 @@ class PlainSecurity:
         roots: RootPolicy = RootPolicy(),  # noqa: B008 - as above
         send: SendRequest = refuse_to_send,
         now: Callable[[], datetime] = utc_now,
-        key_kind: str = "ecdsa",
+        keys: DeviceKeys | None = None,
     ) -> None:
         on_the_loop = partial(_on_the_loop, now)
         folder = directory or Path(tempfile.gettempdir(), f"nothing-is-kept-{uuid.uuid4()}")
@@ -58,7 +59,7 @@ class PlainSecurity:
         self.model = DeviceModel(security("S-1", 1))
         self.files = CertificateFiles(folder / "certificates")
         self.roots = RootStore(self.files, roots, on_the_loop)
-        self.own = OwnCertificate(self.files, SERIAL_NUMBER, on_the_loop, key_kind=key_kind)
+        self.own = OwnCertificate(self.files, SERIAL_NUMBER, on_the_loop, keys=keys)
         self.access = Access(
             back_ends,
             folder / "access",

@@ -16,6 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from agent.csms.connection import Endpoint
 from agent.csms.security.certificate_signing import SigningRefusedError
+from agent.csms.security.device_key import FileKeys
 from agent.csms.security.own_certificate import KeyFiles
 from agent.csms.security.vocabulary import INVALID_STATION_CERTIFICATE, CertificateUse
 from agent.domain.variable import VariableKey
@@ -36,7 +37,7 @@ class Desk:
         self.refusal: Exception | None = None
         self.now = NOW
         plan = one_back_end(Endpoint("wss://csms", "S-1", "a-password-of-16"), profile=profile)
-        self.security = PlainSecurity([plan], folder, send=self._send, now=self._now, key_kind=key_kind)
+        self.security = PlainSecurity([plan], folder, send=self._send, now=self._now, keys=FileKeys(key_kind))
         self.signing, self.own = self.security.signing, self.security.own
 
     def _now(self) -> datetime:
