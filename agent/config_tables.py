@@ -49,9 +49,7 @@ class StationConfig:
     firmware_version: str = setting(Text(50), "reported firmware version", default=VERSION)
     state_dir: Path = setting(FilePath(), "directory of the database", default=Path("/var/lib/pilotline"))
     supply_max_current_a: float = setting(Number(6, 2000, "A"), "supply shared by all EVSEs, per phase, A")
-    supply_policy: str = setting(
-        Choice("equal", "first_come", "configured"), "how the rest is divided", default="equal"
-    )
+    supply_policy: str = setting(Choice("equal", "first_come", "configured"), "who gets the rest", default="equal")
     phases: int = setting(Choice(1, 3), "phases of the supply", default=3)
     time_zone: str = setting(Text(64, "an IANA time zone"), "zone for people; not shown anywhere yet", default="UTC")
     clock_source: str = setting(Choice("ranked", "csms", "system"), "who sets the agent's clock", default="ranked")
