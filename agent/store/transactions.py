@@ -49,7 +49,8 @@ def load_live(connection: sqlite3.Connection) -> list[TransactionRecord]:
     """Transactions that have not ended or still have facts to send."""
     found = connection.execute(
         "SELECT transaction_id, ended, start_acknowledged, csms_transaction_id, owner FROM transactions"
-        " WHERE ended = 0 OR transaction_id IN (SELECT transaction_id FROM journal WHERE state = 'queued')"
+        " WHERE ended = 0 OR EXISTS (SELECT 1 FROM journal"
+        " WHERE state = 'queued' AND journal.transaction_id = transactions.transaction_id)"
     )
     return [TransactionRecord(row[0], bool(row[1]), bool(row[2]), row[3], row[4]) for row in found]
 

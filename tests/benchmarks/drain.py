@@ -35,7 +35,7 @@ async def measure(version: str, options: Options) -> list[Figure]:
     bare_per_s = await _bare_per_s(version, max(rows // 10, 100))
     async with station(version) as rig:
         rig.state_directory.mkdir()
-        await _fill(rig.state_directory / DATABASE_NAME, rows)
+        await fill(rig.state_directory / DATABASE_NAME, rows)
         arrivals = _Arrivals(rig.csms, rows)
         await rig.start(options.profile_file("drain", version))
         memory = await arrivals.all(rig.running())
@@ -114,7 +114,8 @@ async def _bare_per_s(version: str, messages: int) -> float:
     return arrivals.per_s
 
 
-async def _fill(path: Path, rows: int) -> None:
+async def fill(path: Path, rows: int) -> None:
+    """Fill a journal through the agent's own code."""
     database = Database(path)
     await database.open()
     journal = Journal(database, StationClock())

@@ -17,6 +17,7 @@ from tests.benchmarks import (
     codecs,
     drain,
     forbid,
+    journal_rows,
     local_list,
     meter_bus,
     opening,
@@ -41,6 +42,7 @@ BENCHMARKS: dict[str, Measure] = {
     "token": token_to_permit.measure,
     "size": size.measure,
     "drain": drain.measure,
+    "journal-rows": journal_rows.measure,
     "virtual-hours": virtual_hours.measure,
     "opening": opening.measure,
     "meter-bus": meter_bus.measure,
@@ -50,7 +52,7 @@ BENCHMARKS: dict[str, Measure] = {
     "tls": tls_handshake.measure,
     "cpu": agent_cpu.measure,
 }
-ONCE = frozenset({"opening", "meter-bus", "codecs", "smart-charging", "local-list", "tls", "cpu"})
+ONCE = frozenset({"opening", "meter-bus", "codecs", "smart-charging", "local-list", "journal-rows", "tls", "cpu"})
 """The version makes no difference to these: they are measured with the first only."""
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.store import meta
+from agent.store import journal_rows, meta, transactions
 from agent.store.database import Database
 from agent.store.errors import StoreError
 from agent.store.executors import InlineExecutor
@@ -88,3 +88,19 @@ async def test_a_database_below_the_floor_is_refused_in_one_sentence(
         StoreError, match=f"newer firmware and needs schema {LAST} or later, this firmware knows {NEWEST}"
     ):
         await Database(tmp_path / "store.db").open()
+
+
+def test_after_an_outage_a_start_counts_what_waits_from_an_index_and_not_from_the_facts(
+    connection: sqlite3.Connection, tmp_path: Path
+) -> None:
+    """Requirement: 100,000 rows of the journal leave start-up time and memory flat."""
+    bring_up_to_date(connection, tmp_path)
+    asked: list[str] = []
+    connection.set_trace_callback(asked.append)
+    journal_rows.queued_per_transaction(connection)
+    transactions.load_live(connection)
+    connection.set_trace_callback(None)
+    for question in asked:
+        plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {question}"))
+        assert "USING COVERING INDEX journal_waiting" in plan or "USING INDEX journal_waiting" in plan, plan
+    assert len(asked) == 2
